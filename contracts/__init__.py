@@ -1,1 +1,1 @@
-"""What dags, tasks and dashboard share, and nothing else. Imports pydantic only; every image has it."""
+"""What dags, tasks and dashboard share, and nothing else: pydantic only; every image has it."""

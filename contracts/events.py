@@ -1,4 +1,4 @@
-"""Columns of the event layers, by kind. The first columns are contract (design §3); more may follow.
+"""Columns of the event layers, by kind. The first ones are contract (design §3); more may follow.
 
 Types are the names of Polars dtypes; contracts imports no frame library. Times are event time in
 UTC with microseconds. Unknown is null, never 0.

@@ -99,3 +99,10 @@ class Plan(Frozen):
     """Profiles of earlier published days, oldest first."""
     champion: ModelRef | None = None
     """The model that is current; needed when ``retrain`` is false."""
+
+    @field_validator("inputs")
+    @classmethod
+    def _in_order_of_content(cls, inputs: tuple[InputFile, ...]) -> tuple[InputFile, ...]:
+        # The same files give the same rows in the same order, whatever they are called where they
+        # landed: a laptop run and a DAG run can then be compared bit for bit.
+        return tuple(sorted(inputs, key=lambda file: (file.baseline, file.sha256, file.location)))

@@ -17,7 +17,7 @@ SEVERITY_FLOORS: Final[tuple[tuple[str, float], ...]] = (
 )
 """Highest first; a score has the first severity whose floor it exceeds."""
 NORMAL: Final = "NORMAL"
-SEVERITIES: Final = tuple(name for name, _ in SEVERITY_FLOORS) + (NORMAL,)
+SEVERITIES: Final = (*(name for name, _ in SEVERITY_FLOORS), NORMAL)
 
 
 def severity_of(ml_score: float) -> str:
