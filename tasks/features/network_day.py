@@ -1,0 +1,256 @@
+"""One day of network flows against its context: features, reference rows and the day's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from contracts.events import (
+    FLOW_SIZE_LARGE_BYTES,
+    FLOW_SIZE_MEDIUM_BYTES,
+    REFERENCE_COLUMNS,
+)
+from contracts.features import FEATURE_COLUMNS
+from tasks.features.context import (
+    Conversations,
+    Rarity,
+    UsualFan,
+    UsualVolume,
+    rarity_of,
+    source_rarity,
+)
+from tasks.features.flows import Flows, first_service, mix, read_flows
+from tasks.features.grouping import F64, Groups, Index, group, pack
+from tasks.features.network import (
+    NetworkFeatures,
+    Places,
+    conversations_of,
+    one_completed_per_connection,
+    places_of,
+    volume_z,
+)
+from tasks.features.profile import PAIR_COLUMNS, History, network_profile, read_history, sample
+
+SLICE_ROWS = 250_000
+"""Rows of RAW that are joined with their features at a time: bounds memory, not results."""
+MIN_REFERENCE_ROWS = 50
+"""A cold start with fewer completed connections than this takes further flows as reference."""
+RECOMPUTED = (
+    "port_rarity", "service_rarity", "service_state_rarity", "state_rarity",
+    "dst_source_rarity", "port_source_rarity", "flow_bytes_out_z", "src_window_port_peers_excess",
+)  # fmt: skip
+"""Features that compare with the context: sampled rows of history get them anew."""
+
+
+@dataclass
+class NetworkDay:
+    """The flows of a day with everything that was computed of them."""
+
+    raw: Path
+    day: str
+    history: History
+    flows: Flows
+    places: Places
+    features: NetworkFeatures
+    reference: Index
+    """Rows that models learn from and that say what is usual, best first."""
+    usual: Index
+    """Rows whose conversations go into the day's profile."""
+    recomputed: dict[str, pl.Series]
+    """Features of history's sampled rows that were computed anew on this context."""
+
+    def silver(self) -> Iterator[pl.DataFrame]:
+        """SILVER, slice by slice, in RAW's row order."""
+        key_id, pair_id = self.flows.key_id, self.flows.pair_id
+        for start, frame in _slices(self.raw):
+            rows = slice(start, start + frame.height)
+            yield frame.with_columns(
+                *_seed_columns(),
+                pl.Series("key_id", key_id[rows]),
+                pl.Series("pair_id", pair_id[rows]),
+                *(pl.Series(n, v) for n, v in self.features.at(rows).items()),
+            )
+
+    def reference_rows(self, at_most: int) -> pl.DataFrame:
+        """What models learn from: history's sample, recomputed on this context, and today's."""
+        rows = self.reference[:at_most]
+        today = self._rows(np.sort(rows)).with_columns(today=pl.lit(True), day=pl.lit(self.day))
+        columns = (*REFERENCE_COLUMNS, *FEATURE_COLUMNS["network"])
+        if not self.history.days:
+            return today.select(columns)
+        earlier = self.history.rows.with_columns(today=pl.lit(False), **self.recomputed)
+        return pl.concat([earlier.select(columns), today.select(columns)])
+
+    def profile(self, seed: int) -> pl.DataFrame:
+        """The day's own profile, for later days."""
+        talk = self.places.talk
+        distinct = np.unique(talk.ids[self.usual])
+        pairs = _take(self.raw, np.sort(talk.first[distinct]), PAIR_COLUMNS)
+        rows = sample(self.reference, seed)
+        peers = self.places.src_port_window.distinct(self.flows.dst.ids)
+        reference = self._rows(rows).with_columns(
+            pl.Series("log_sent", np.log1p(self.flows.sent[rows])),
+            pl.Series("log_peers", np.log1p(peers[self.places.src_port_window.ids[rows]])),
+        )
+        strings = _take(self.raw, rows, PAIR_COLUMNS)
+        return network_profile(pairs, self._fan_table(), reference.hstack(strings))
+
+    def _rows(self, rows: Index) -> pl.DataFrame:
+        """Some rows (ascending) with their ids and features."""
+        ids = _take(self.raw, rows, ("event_id",))
+        return ids.with_columns(
+            pl.Series("key_id", self.flows.key_id[rows]),
+            pl.Series("pair_id", self.flows.pair_id[rows]),
+            *(pl.Series(n, v) for n, v in self.features.at(rows).items()),
+        )
+
+    def _fan_table(self) -> pl.DataFrame:
+        port, destinations, count = fan_counts(self.flows, self.usual)
+        first = self.flows.port.first[port]
+        order = np.argsort(first, kind="stable")
+        names = _take(self.raw, first[order], ("protocol", "dst_port"))
+        return names.with_columns(
+            pl.Series("destinations", destinations[order]), pl.Series("count", count[order])
+        )
+
+
+def network_day(
+    raw: Path,
+    day: str,
+    profiles: Sequence[tuple[str, Path]],
+    window_minutes: int,
+    seed: int,
+    *,
+    clean: bool,
+) -> NetworkDay:
+    """Compute a day's features on the context of earlier days' profiles and of the day itself.
+
+    ``clean``: the day is believed free of attacks (a baseline), so all its rows say what is usual,
+    failures too; otherwise one completed flow of each connection does.
+    """
+    history = read_history(profiles)
+    flows = read_flows(raw, window_minutes)
+    places = places_of(flows)
+    if clean:
+        reference = np.random.default_rng(seed).permutation(len(flows))
+        usual = np.arange(len(flows))
+    else:
+        reference = one_completed_per_connection(flows, seed)
+        if not history.days and len(reference) < MIN_REFERENCE_ROWS:
+            reference = _filled_up(flows, reference, seed)
+        usual = reference
+    talks = conversations_of(flows, places.talk.first)
+    everything = Conversations.joined([talks, history.pairs, history.sampled])
+    in_context = np.zeros(len(everything), np.bool_)
+    in_context[places.talk.ids[usual]] = True
+    in_context[len(talks) : len(talks) + len(history.pairs)] = True
+    rarity = rarity_of(everything, in_context)
+    from_where = source_rarity(Conversations.joined([talks, history.pairs]))
+    service = mix(flows.protocol_hash, flows.service_hash)[flows.form.ids[reference]]
+    volume = UsualVolume(
+        np.concatenate([history.sampled_service, service]),
+        np.concatenate([history.log_sent, np.log1p(flows.sent[reference])]),
+    )
+    port, destinations, count = fan_counts(flows, usual)
+    fan = UsualFan(
+        np.concatenate([history.fan_port, flows.port_hash[port]]),
+        np.concatenate([history.fan_destinations, destinations]),
+        np.concatenate([history.fan_count, count]),
+    )
+    n = len(talks)
+    features = NetworkFeatures(
+        flows,
+        places,
+        Rarity(*(getattr(rarity, name)[:n] for name in Rarity.__dataclass_fields__)),
+        (from_where[0][:n], from_where[1][:n]),
+        volume,
+        fan,
+    )
+    recomputed = _recomputed(history, rarity, n, volume, fan)
+    return NetworkDay(raw, day, history, flows, places, features, reference, usual, recomputed)
+
+
+def _recomputed(
+    history: History, rarity: Rarity, talks: int, volume: UsualVolume, fan: UsualFan
+) -> dict[str, pl.Series]:
+    """The context's features of history's sampled rows, on the merged context."""
+    if not history.days:
+        return {}
+    after = talks + len(history.pairs)
+    # Among history alone: a sampled row of an earlier day is no witness of today's sources.
+    places = source_rarity(Conversations.joined([history.pairs, history.sampled]))
+    center, scale = volume.center_and_scale(history.sampled_service)
+    values: dict[str, F64] = {
+        "port_rarity": rarity.port[after:],
+        "service_rarity": rarity.service[after:],
+        "service_state_rarity": rarity.service_state[after:],
+        "state_rarity": rarity.state[after:],
+        "dst_source_rarity": places[0][len(history.pairs) :],
+        "port_source_rarity": places[1][len(history.pairs) :],
+        "flow_bytes_out_z": volume_z(history.log_sent, center, scale).astype(np.float64),
+        "src_window_port_peers_excess": history.log_peers - fan.usual(history.sampled.port),
+    }
+    return {name: pl.Series(values[name], dtype=pl.Float32) for name in RECOMPUTED}
+
+
+def fan_counts(flows: Flows, rows: Index) -> tuple[Index, Index, Index]:
+    """(port, destinations, source windows) of the given flows: how far sources usually fan out."""
+    src_port = group(pack(flows.src.ids[rows], flows.port.ids[rows]))
+    window = group(pack(src_port.ids, flows.window[rows]))
+    destinations = window.distinct(flows.dst.ids[rows])
+    port = flows.port.ids[rows][window.first]
+    cells: Groups = group(pack(port, destinations.astype(np.uint32)))
+    return port[cells.first].astype(np.int64), destinations[cells.first], cells.count()
+
+
+def _filled_up(flows: Flows, reference: Index, seed: int) -> Index:
+    """Too few completed connections: further completed flows, then one flow of each other key."""
+    completed = np.flatnonzero(flows.completed)
+    others = flows.key.first
+    order = np.random.default_rng(seed).permutation
+    candidates = np.concatenate([reference, order(completed), order(others)])
+    _, at = np.unique(candidates, return_index=True)
+    distinct = candidates[np.sort(at)]
+    return distinct[:MIN_REFERENCE_ROWS]
+
+
+def _slices(raw: Path) -> Iterator[tuple[int, pl.DataFrame]]:
+    frames = pl.scan_parquet(raw)
+    rows = frames.select(pl.len()).collect().item()
+    for start in range(0, rows, SLICE_ROWS):
+        yield start, frames.slice(start, SLICE_ROWS).collect()
+
+
+def _take(raw: Path, rows: Index, columns: tuple[str, ...]) -> pl.DataFrame:
+    """Some columns of some rows (ascending), read slice by slice."""
+    scan = pl.scan_parquet(raw).select(
+        first_service(raw).alias("service") if name == "service" else name for name in columns
+    )
+    parts = [scan.head(0).collect()]
+    for start in range(0, int(rows[-1]) + 1 if len(rows) else 0, SLICE_ROWS):
+        low, high = np.searchsorted(rows, [start, start + SLICE_ROWS])
+        if high > low:
+            parts.append(scan.slice(start, SLICE_ROWS).collect()[rows[low:high] - start])
+    return pl.concat(parts)
+
+
+def _seed_columns() -> list[pl.Expr]:
+    size = pl.col("bytes")
+    return [
+        pl.when(pl.col("duration") > 0)
+        .then(size / pl.col("duration"))
+        .cast(pl.Float32)
+        .alias("bytes_per_second"),
+        pl.col("timestamp").dt.hour().cast(pl.UInt8).alias("timestamp_hour"),
+        pl.when(size < FLOW_SIZE_MEDIUM_BYTES)
+        .then(pl.lit("small"))
+        .when(size < FLOW_SIZE_LARGE_BYTES)
+        .then(pl.lit("medium"))
+        .when(size.is_not_null())
+        .then(pl.lit("large"))
+        .alias("flow_size_category"),
+    ]
