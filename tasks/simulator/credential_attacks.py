@@ -13,11 +13,13 @@ from tasks.simulator.logins import Logins, login
 
 Array = NDArray[Any]
 
+# What guessers try first (the names of any honeypot's list); the site has root only.
 _GUESSED_NAMES: Final = (
-    *("root", "root", "admin", "test", "ubuntu", "oracle", "postgres", "git", "pi", "user"),
+    *("admin", "test", "ubuntu", "oracle", "postgres", "git", "pi", "user", "guest", "support"),
+    *("ftpuser", "mysql", "www-data", "jenkins", "hadoop", "tomcat"),
 )
-_KNOWN_NAMES: Final = ("root",)
-_MOST_TRIES = 6  # sshd's MaxAuthTries
+_ROOT_GUESSED = 0.2  # share of guesses at root, and as many at accounts that exist
+_TRIES = (1, 4)  # wrong passwords a connection, as guessing tools send them
 _STUFFED_WORKS = 0.2  # share of leaked passwords that still work
 
 
@@ -59,12 +61,15 @@ def _attacker(scene: Scene, inside: float) -> int:
 def _brute_force(scene: Scene, events: int, incidents: Incidents) -> Logins:
     """T1110.001: many passwords for a few names on one host, several tries a connection."""
     rng = scene.rng
-    tries = [int(value) for value in rng.integers(1, _MOST_TRIES + 1, events)]
-    ends = np.cumsum(tries)
-    tries = tries[: int(np.searchsorted(ends, events)) + 1]
-    tries[-1] -= int(sum(tries)) - events
+    tries = rng.integers(_TRIES[0], _TRIES[1] + 1, events)
+    tries = tries[: int(np.searchsorted(np.cumsum(tries), events)) + 1]
+    tries[-1] -= int(tries.sum()) - events
     count = len(tries)
-    names = rng.choice(_GUESSED_NAMES, count)
+    way = rng.random(count)
+    names = rng.choice(_GUESSED_NAMES, count).astype("U24")
+    names[way < _ROOT_GUESSED] = "root"
+    staff = (way >= _ROOT_GUESSED) & (way < 2 * _ROOT_GUESSED)
+    names[staff] = rng.choice(np.array(scene.site.users), int(staff.sum()))
     source = np.full(count, _attacker(scene, 0.4))
     host = np.full(count, _target(scene))
     return login(
@@ -73,9 +78,9 @@ def _brute_force(scene: Scene, events: int, incidents: Incidents) -> Logins:
         source,
         host,
         names,
-        known=np.isin(names, _KNOWN_NAMES),
+        known=way < 2 * _ROOT_GUESSED,
         key=False,
-        failures=np.array(tries),
+        failures=tries,
         success=False,
         incident=incidents.open("ssh_brute_force"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +33,7 @@ _AUTH_ATTACKS = 0.042
 _FEWEST_EVENTS = 500  # below, a day has no shape
 _MOST_EVENTS = 50_000_000
 _LOGINS_AN_EVENT = 0.85  # connections a login event: some carry several failures
+_CRON_RUNS = 0.3  # a login event, shown in auth.log
 # Independent randomness of each part, so that attacks do not change the benign traffic.
 _PARTS: Final = ("office", "machines", "logins", "intrusions", "credentials", "flows", "uids")
 
@@ -80,12 +82,13 @@ def _write(day: date, out: Path, seed: int, events: int, attacks: bool) -> Simul
     site, clock = build_site(seed, events), Clock(day)
     scenes = _scenes(site, clock, seed)
     incidents = Incidents()
-    logins, benign_lines = _logins(scenes, events, attacks, incidents)
-    flows = _flows(scenes, events, attacks, incidents, logins)
+    house, hostile = _logins(scenes, events, attacks, incidents)
+    logins = join_logins([*house, *hostile])
+    flows = _flows(scenes, events, attacks, incidents, house, hostile)
     auth = scenes["uids"].rng.spawn(1)[0]
 
     lines = list(login_lines(auth, site, logins))
-    lines += cron_lines(auth, site, clock, benign_lines)
+    lines += cron_lines(auth, site, clock, round(_CRON_RUNS * _login_events(house)))
     auth_log, conn_log, truth = out / "auth.log", out / "conn.log", out / "truth.csv"
     marked = write_auth_log(auth_log, site, clock, lines)
     counted: Counter[tuple[str, str]] = Counter()
@@ -108,7 +111,7 @@ def _write(day: date, out: Path, seed: int, events: int, attacks: bool) -> Simul
         truth=truth,
         flows=len(flows),
         auth_lines=sum(line.time < clock.end for line in lines),
-        auth_events=int(logins.failures.sum() + logins.success.sum()),
+        auth_events=_login_events([logins]),
         attacks={
             attack: {name: counted[attack, name] for name in (conn_log.name, auth_log.name)}
             for attack in ATTACKS
@@ -126,34 +129,44 @@ def _scenes(site: Site, clock: Clock, seed: int) -> dict[str, Scene]:
     }
 
 
+def _login_events(blocks: Sequence[Logins]) -> int:
+    """Accepted and failed lines that the logins leave."""
+    return sum(int(block.failures.sum() + block.success.sum()) for block in blocks)
+
+
 def _logins(
     scenes: dict[str, Scene], events: int, attacks: bool, incidents: Incidents
-) -> tuple[Logins, int]:
-    """All logins of the day, and how many cron runs to show beside them."""
+) -> tuple[list[Logins], list[Logins]]:
+    """The house's logins and the attackers'."""
     wanted = events * _AUTH_SHARE
-    blocks = house_logins(scenes["logins"], round(wanted * (1 - _AUTH_ATTACKS)))
-    benign = sum(int(block.failures.sum() + block.success.sum()) for block in blocks)
-    if attacks:
-        share = _AUTH_ATTACKS / (1 - _AUTH_ATTACKS)
-        blocks += credential_attacks(scenes["credentials"], int(benign * share), incidents)
-    return join_logins(blocks), round(benign * 0.3)
+    house = house_logins(scenes["logins"], round(wanted * (1 - _AUTH_ATTACKS)))
+    if not attacks:
+        return house, []
+    # In proportion to what the day has: a weekend day is smaller.
+    hostile = int(_login_events(house) * _AUTH_ATTACKS / (1 - _AUTH_ATTACKS))
+    return house, credential_attacks(scenes["credentials"], hostile, incidents)
 
 
 def _flows(
-    scenes: dict[str, Scene], events: int, attacks: bool, incidents: Incidents, logins: Logins
+    scenes: dict[str, Scene],
+    events: int,
+    attacks: bool,
+    incidents: Incidents,
+    house: list[Logins],
+    hostile: list[Logins],
 ) -> Flows:
     rows = round(events * (1 - _AUTH_SHARE))
     benign = round(rows * (1 - _NETWORK_ATTACKS)) - round(events * _AUTH_SHARE * _LOGINS_AN_EVENT)
     blocks = [
-        ssh_flows(scenes["flows"], logins),
+        ssh_flows(scenes["flows"], join_logins(house)),
         *office_traffic(scenes["office"], benign),
         *machine_traffic(scenes["machines"], benign),
     ]
     if attacks:
-        # In proportion to what the day has: a weekend day is smaller.
         size = sum(len(block) for block in blocks)
         wanted = round(size * _NETWORK_ATTACKS / (1 - _NETWORK_ATTACKS))
         blocks += network_attacks(scenes["intrusions"], wanted, incidents)
+        blocks += [ssh_flows(scenes["credentials"], block) for block in hostile]
     return join(blocks)
 
 

@@ -37,22 +37,17 @@ _PROBE = Conversation("tcp", "-", 0, (60, 0.9), (180, 1.2), (0.2, 1.2), _PROBED)
 _BEACONS: Final = ((60, 0.12), (300, 0.2), (120, 0.3), (600, 0.1))
 _MOVES: Final = (SMB, HTTP.but(port=5985, sent=(3800, 0.8)), RDP)
 
-# Limits that keep a large day believable.
-_MOST_PORTS = 4000
-_MOST_DDOS = 20_000
-_MOST_UPLOADS = 25
-
 
 def network_attacks(scene: Scene, rows: int, incidents: Incidents) -> Iterator[Flows]:
-    """About ``rows`` flows of every network attack; fewer where a limit says so."""
+    """About ``rows`` flows in all, some of every network attack; fewer where a limit says so."""
     teams = 2 + max(0, round(2 * np.log10(max(rows, 1) / 800)))
     victims = scene.rng.permutation(scene.site.workstations)
-    for part, share in _PARTS:
+    for part, share, most in _PARTS:
         wanted = max(1, round(rows * share))
         groups = max(1, min(teams, wanted // 2))
         for number in range(groups):
             victims = np.roll(victims, 1)
-            size = wanted // groups + (number < wanted % groups)
+            size = min(most, wanted // groups + (number < wanted % groups))
             yield from part(scene, size, int(victims[0]), number, incidents)
 
 
@@ -70,7 +65,6 @@ def _vertical_scan(
     scene: Scene, count: int, victim: int, number: int, incidents: Incidents
 ) -> Iterator[Flows]:
     """T1046: many ports of one server within minutes."""
-    count = min(count, _MOST_PORTS)
     code = incidents.open("port_scan", "vertical")
     others = np.setdiff1d(np.arange(1, 12_000), _WELL_KNOWN)
     ports = np.concatenate([scene.rng.permutation(_WELL_KNOWN), scene.rng.permutation(others)])
@@ -100,7 +94,6 @@ def _slow_scan(
 ) -> Iterator[Flows]:
     """T1046 below the usual thresholds: a probe now and then, all day, over hosts and ports."""
     code = incidents.open("port_scan", "slow")
-    count = min(count, _MOST_PORTS)
     start = _window(scene, count, 18.0)
     target = scene.pick(scene.site.hosts, count)
     port = scene.rng.choice(_WELL_KNOWN, count)
@@ -161,7 +154,7 @@ def _exfiltration(
 ) -> Iterator[Flows]:
     """T1048, T1041: a few large uploads to an address nobody else uses."""
     code = incidents.open("exfiltration")
-    count = min(max(count, 2), _MOST_UPLOADS)
+    count = max(count, 2)
     kind = (HTTPS, SSH)[number % 2].but(
         sent=(120e6, 0.9), received=(60e3, 0.8), seconds=(90.0, 0.8)
     )
@@ -191,7 +184,6 @@ def _ddos(
 ) -> Iterator[Flows]:
     """T1498: many sources flood a public server for a quarter of an hour."""
     code = incidents.open("ddos")
-    count = min(count, _MOST_DDOS // (number + 2))
     crowd = scene.rare(max(3, count // 3))
     target = _full(int(scene.pick(scene.site.public, 1)[0]), count)
     service, port = (("ssl", 443), ("http", 80))[number % 2]
@@ -200,15 +192,16 @@ def _ddos(
     yield scene.talk(kind, start, scene.pick(crowd, count), target, incident=code)
 
 
-# Share of the attacks' flows.
+# What, share of the attacks' flows, and most flows of one incident, so that a large day stays
+# believable (a beacon a minute makes 1,380 calls in 23 hours).
 _PARTS: Final = (
-    (_vertical_scan, 0.12),
-    (_horizontal_scan, 0.12),
-    (_slow_scan, 0.09),
-    (_brute_force, 0.11),
-    (_spraying, 0.09),
-    (_beaconing, 0.17),
-    (_exfiltration, 0.015),
-    (_lateral_movement, 0.11),
-    (_ddos, 0.175),
+    (_vertical_scan, 0.12, 4000),
+    (_horizontal_scan, 0.12, 4000),
+    (_slow_scan, 0.09, 2000),
+    (_brute_force, 0.11, 5000),
+    (_spraying, 0.09, 4000),
+    (_beaconing, 0.17, 1380),
+    (_exfiltration, 0.015, 25),
+    (_lateral_movement, 0.11, 800),
+    (_ddos, 0.175, 3000),
 )

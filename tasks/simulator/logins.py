@@ -119,14 +119,24 @@ def _automation(scene: Scene, count: int) -> Logins:
 
 
 def _misconfigured(scene: Scene, count: int) -> Logins:
-    """Accounts whose password was changed, while a job still tries the old one, all day."""
+    """Jobs that try an old password, or an account that was deleted, all day long."""
     site = scene.site
     sources = np.array([site.server["app1"], site.server["intranet1"], site.server["print1"]])
-    jobs = 3 + len(site.linux_hosts) // 10
+    jobs = 4 + len(site.linux_hosts) // 10
     pair, start = scene.clock.periodic(scene.rng, count, jobs, 0.01)
-    user = np.array((*SERVICE_USERS[4:], "root"))[pair % 3]
+    user = np.array((*SERVICE_USERS[4:], "root", "svc-old"))[pair % 4]
     host = (1 + pair * 2) % len(site.linux_hosts)
-    return login(scene, start, sources[pair % 3], host, user, key=False, failures=1, success=False)
+    return login(
+        scene,
+        start,
+        sources[pair % 3],
+        host,
+        user,
+        known=pair % 4 != 3,
+        key=False,
+        failures=1,
+        success=False,
+    )
 
 
 def _people(scene: Scene, count: int) -> Logins:
