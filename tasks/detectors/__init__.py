@@ -1,0 +1,1 @@
+"""Detectors: learn from reference rows, score a day's features, calibrate. Knows no storage."""
