@@ -41,7 +41,7 @@ def guarded(folder: Path) -> Iterator[State]:
 def main() -> None:
     state = State(Path(sys.argv[1]))
     sys.stdin.buffer.read()
-    processes.stop(list(state.services.values()), state.folder)
+    processes.stop(list(state.services.values()), state.folder, everything=True)
     object_storage.remove_sockets(state.path("object-storage"))
     shutil.rmtree(state.folder, ignore_errors=True)
 

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -68,7 +69,7 @@ def start(
     if not (data / "PG_VERSION").exists():
         _initialise(data, password)
     chosen = port if port and is_free(port) else random_free(1)[0]
-    (data / "postmaster.pid").unlink(missing_ok=True)  # left by a kill -9 or a power cut
+    _remove_stale_lock(data)
     argv = [*_as_unprivileged(), _binary("postgres"), "-D", str(data), "-p", str(chosen)]
     for name, value in SETTINGS.items():
         argv += ["-c", f"{name}={value}"]
@@ -174,6 +175,19 @@ def _initialise(data: Path, password: str) -> None:
     if result.returncode:
         reason = (result.stderr or result.stdout).strip()
         raise RuntimeError(f"initdb could not prepare {data}: {reason}")
+
+
+def _remove_stale_lock(data: Path) -> None:
+    """Delete ``postmaster.pid`` when a power cut left it and its pid is another program's now."""
+    lock = data / "postmaster.pid"
+    try:
+        name = psutil.Process(int(lock.read_text().split("\n", 1)[0])).name()
+    except FileNotFoundError:
+        return
+    except (ValueError, psutil.NoSuchProcess):
+        name = ""
+    if name != "postgres":
+        lock.unlink(missing_ok=True)
 
 
 def _binary(name: str) -> str:

@@ -13,14 +13,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+from laptop.errors import RunFailed
+
 MARK = "SOC_SERVICE_OF"
-"""Environment variable of every service process: the state folder that it belongs to."""
+"""Environment variable of every service process: ``<state folder>#<service>``."""
 START_TIME_TOLERANCE_S = 0.05
 KILL_WAIT_S = 10.0
 
@@ -38,12 +40,14 @@ class Service:
     url: str | None = None
     stop_signal: int = signal.SIGTERM
     grace: float = 10.0
+    fingerprint: str = ""
+    """Of its command line and environment: a service that would be started otherwise is another."""
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
-class ServiceDied(Exception):
+class ServiceDied(RunFailed):
     """A service ended before it was ready. The text names it and shows the end of its log."""
 
 
@@ -59,6 +63,7 @@ def spawn(
     url: str | None = None,
     stop_signal: int = signal.SIGTERM,
     grace: float = 10.0,
+    fingerprint: str = "",
 ) -> Service:
     """Start ``argv`` in a session of its own, its output appended to ``log`` (mode 0600)."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -70,7 +75,7 @@ def spawn(
             stdout=descriptor,
             stderr=descriptor,
             cwd=cwd,
-            env={**env, MARK: str(owner)},
+            env={**env, MARK: f"{owner}#{name}"},
             start_new_session=True,
         )
     finally:
@@ -80,7 +85,9 @@ def spawn(
     except psutil.NoSuchProcess:
         started = time.time()
     child.returncode = 0  # a daemon: nobody waits for it here, and no warning says so
-    return Service(name, child.pid, started, str(log), port, url, int(stop_signal), grace)
+    return Service(
+        name, child.pid, started, str(log), port, url, int(stop_signal), grace, fingerprint
+    )
 
 
 def process_of(service: Service) -> psutil.Process | None:
@@ -109,14 +116,17 @@ def log_tail(path: Path, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def died(service: Service) -> ServiceDied:
-    """The error that names a dead service and ends with its log."""
+def died(service: Service, how: str = "stopped") -> ServiceDied:
+    """The error that names a dead (or silent) service and ends with its log."""
     tail = log_tail(Path(service.log)) or "(the log is empty)"
-    return ServiceDied(f"{service.name} stopped; the end of its log ({service.log}):\n{tail}")
+    return ServiceDied(f"{service.name} {how}; the end of its log ({service.log}):\n{tail}")
 
 
-def members(services: Iterable[Service], owner: Path) -> list[psutil.Process]:
-    """All living processes of these services and all that carry ``owner``'s mark."""
+def members(
+    services: Sequence[Service], owner: Path, *, everything: bool = False
+) -> list[psutil.Process]:
+    """All living processes of these services, or of every service of ``owner``."""
+    marks = [f"{MARK}={owner}#"] if everything else [f"{MARK}={owner}#{s.name}" for s in services]
     found: dict[int, psutil.Process] = {}
     sessions = set()
     for service in services:
@@ -126,19 +136,21 @@ def members(services: Iterable[Service], owner: Path) -> list[psutil.Process]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 found.update({child.pid: child for child in leader.children(recursive=True)})
     for process in psutil.process_iter():
-        if process.pid not in found and _belongs(process, sessions, owner):
+        if process.pid not in found and _belongs(process, sessions, marks):
             found[process.pid] = process
     found.pop(os.getpid(), None)
     return [process for process in found.values() if _living(process)]
 
 
-def stop(services: Sequence[Service], owner: Path) -> list[psutil.Process]:
+def stop(
+    services: Sequence[Service], owner: Path, *, everything: bool = False
+) -> list[psutil.Process]:
     """End the services and everything they started; return what could not be ended (nothing).
 
     Each service's leader gets its stop signal and its grace; then whatever still runs, children
-    born meanwhile included, is killed.
+    born meanwhile included, is killed. ``everything``: also services that no record names.
     """
-    remaining = {process.pid: process for process in members(services, owner)}
+    remaining = {p.pid: p for p in members(services, owner, everything=everything)}
     for service in services:
         if leader := process_of(service):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -150,7 +162,8 @@ def stop(services: Sequence[Service], owner: Path) -> list[psutil.Process]:
         time.sleep(0.05)
     deadline = time.monotonic() + KILL_WAIT_S
     while True:
-        remaining.update({process.pid: process for process in members(services, owner)})
+        found = members(services, owner, everything=everything)
+        remaining.update({process.pid: process for process in found})
         left = [process for process in remaining.values() if _living(process)]
         if not left or time.monotonic() > deadline:
             return left
@@ -174,11 +187,17 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def _belongs(process: psutil.Process, sessions: set[int], owner: Path) -> bool:
+def _belongs(process: psutil.Process, sessions: set[int], marks: list[str]) -> bool:
     try:
         if os.getsid(process.pid) in sessions:
             return True
         environment = Path(f"/proc/{process.pid}/environ").read_bytes()
     except OSError:
         return False
-    return f"{MARK}={owner}".encode() in environment.split(b"\0")
+    variables = environment.decode(errors="replace").split("\0")
+    return any(
+        variable == mark or (mark.endswith("#") and variable.startswith(mark))
+        for variable in variables
+        if variable.startswith(MARK)
+        for mark in marks
+    )

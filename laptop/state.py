@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ class State:
     def __init__(self, folder: Path | None = None) -> None:
         chosen = folder or Path(os.environ.get("SOC_STATE_DIR") or PROJECT / ".soc")
         self.folder = chosen.resolve()
+        self._writing = threading.RLock()  # services start in threads of one command
 
     def create(self) -> None:
         """Make the folder, or close an existing one to others."""
@@ -49,34 +51,38 @@ class State:
     @property
     def services(self) -> dict[str, Service]:
         """The recorded services by name, running or not."""
-        recorded = self._read("state.json").get("services", {})
-        return {name: Service(**fields) for name, fields in recorded.items()}
+        return {name: Service(**fields) for name, fields in self._services().items()}
 
     def record(self, service: Service) -> None:
-        known = self._read("state.json")
-        known.setdefault("services", {})[service.name] = service.as_dict()
-        write_private(self.path("state.json"), json.dumps(known, indent=1))
+        with self._writing:
+            self.note("services", self._services() | {service.name: service.as_dict()})
 
-    def forget_services(self) -> None:
-        if self.path("state.json").exists():
-            self.note("services", {})
+    def forget(self, *names: str) -> None:
+        """Drop services from the record."""
+        with self._writing:
+            left = {name: kept for name, kept in self._services().items() if name not in names}
+            if left != self._services():
+                self.note("services", left)
 
     def note(self, key: str, value: Any) -> None:
         """Keep a JSON value (the last run, versions) beside the services."""
-        known = self._read("state.json")
-        known[key] = value
-        write_private(self.path("state.json"), json.dumps(known, indent=1))
+        with self._writing:
+            known = self._read("state.json")
+            known[key] = value
+            write_private(self.path("state.json"), json.dumps(known, indent=1))
 
     def noted(self, key: str) -> Any:
+        """A kept value; None when there is none."""
         return self._read("state.json").get(key)
 
     def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
         """A secret that is made once and kept, readable by the owner only."""
-        known = self._read("secrets.json")
-        if name not in known:
-            known[name] = make()
-            write_private(self.path("secrets.json"), json.dumps(known, indent=1))
-        return str(known[name])
+        with self._writing:
+            known = self._read("secrets.json")
+            if name not in known:
+                known[name] = make()
+                write_private(self.path("secrets.json"), json.dumps(known, indent=1))
+            return str(known[name])
 
     @contextmanager
     def locked(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -85,13 +91,18 @@ class State:
         The kernel drops the lock with the process, so a killed command leaves none behind.
         """
         self.create()
-        with self.path("lock").open("w") as file:
+        descriptor = os.open(self.path("lock"), os.O_WRONLY | os.O_CREAT, PRIVATE_FILE)
+        with os.fdopen(descriptor, "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 waiting()
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def _services(self) -> dict[str, dict[str, Any]]:
+        recorded: dict[str, dict[str, Any]] = self.noted("services") or {}
+        return recorded
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
