@@ -1,0 +1,1 @@
+"""Reads what runs published: Postgres, object storage, DuckDB over Parquet. Knows no Panel."""

@@ -1,0 +1,1 @@
+"""One view a file. Log fields reach the screen through ``safe`` and ``components`` only."""
