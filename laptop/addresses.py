@@ -111,10 +111,10 @@ def _all_or_none(
     given = {name: environment[name] for name in names if environment.get(name)}
     if not given:
         return None
-    given = {**(defaults or {}), **given}
-    if missing := [name for name in names if name not in given]:
+    complete = {**(defaults or {}), **given}
+    if missing := [name for name in names if name not in complete]:
         raise UsageError(f"{next(iter(given))} is set, but not {', '.join(missing)}: set all")
-    return given
+    return complete
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
+from database import grants, schema
+from database.address import SettingError, database_url
 from laptop import airflow, app, object_storage, postgres, processes
 from laptop.addresses import (
     AuditAddress,
@@ -19,7 +22,7 @@ from laptop.addresses import (
     own_database,
     own_storage,
 )
-from laptop.errors import RunFailed
+from laptop.errors import RunFailed, UsageError
 from laptop.object_storage import ObjectStorage
 from laptop.ports import LOOPBACK, next_free
 from laptop.postgres import PostgresServer
@@ -138,36 +141,26 @@ class _Start:
     def audit_database(self, server: PostgresServer) -> tuple[AuditAddress, AuditAddress]:
         """The audit database with every table, as publish and as the app see it."""
         if self.own_database:
-            self.database_command("upgrade", self.own_database)
+            with _one_line(self.own_database):
+                schema.upgrade(database_url(self.own_database.dsn))
             return self.own_database, self.own_database
         word = {role: self.state.secret(f"{role}_password") for role in (OWNER, PUBLISHER, APP)}
         address = {
             role: AuditAddress(LOOPBACK, server.port, AUDIT_DATABASE, role, word[role])
             for role in word
         }
-        schema = _digest_of_files("database")
-        if self.state.noted("audit_schema") != schema:
+        tables = _digest_of_files("database")
+        if self.state.noted("audit_tables") != tables:
             for role in (PUBLISHER, APP):
                 postgres.ensure_role(server, role, word[role])
             postgres.ensure_database(server, AUDIT_DATABASE, OWNER, word[OWNER])
-            self.database_command("upgrade", address[OWNER])
-            for role, duty in ((PUBLISHER, "publisher"), (APP, "app")):
-                self.database_command("grant", address[OWNER], "--role", role, "--as", duty)
-            self.state.note("audit_schema", schema)
+            owner = database_url(address[OWNER].dsn)
+            with _one_line(address[OWNER]):
+                schema.upgrade(owner)
+                grants.grant(owner, PUBLISHER, "publisher")
+                grants.grant(owner, APP, "app")
+            self.state.note("audit_tables", tables)
         return address[PUBLISHER], address[APP]
-
-    def database_command(self, command: str, address: AuditAddress, *arguments: str) -> None:
-        result = subprocess.run(
-            [sys.executable, "-m", "database", command, *arguments],
-            cwd=PROJECT,
-            env=self.base_environment() | address.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            lines = (result.stderr or result.stdout).strip().splitlines()
-            raise RunFailed(lines[-1] if lines else f"database {command} failed")
 
     def airflow(self, metadata_dsn: str, storage: ObjectStorage, publisher: AuditAddress) -> str:
         known = self.state.services.get(airflow.API_SERVER)
@@ -221,6 +214,20 @@ class _Start:
         # A laptop has no sensors that land logs each night: no schedule, unless one is set.
         kept.setdefault("SOC_SCHEDULE", "none")
         return kept | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
+
+
+@contextmanager
+def _one_line(address: AuditAddress) -> Iterator[None]:
+    """A refused migration or grant as one line."""
+    try:
+        yield
+    except SettingError as error:
+        raise UsageError(str(error)) from None
+    except DBAPIError as error:
+        reason = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)
+        raise RunFailed(
+            f"audit database {address.host}:{address.port}/{address.database}: {reason}"
+        ) from None
 
 
 def _fingerprint(env: Mapping[str, str]) -> str:

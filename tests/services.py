@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import pytest
 
+from database import grants, schema
+from database.address import database_url
 from laptop import object_storage as s3
 from laptop import postgres as pg
 from laptop import processes
@@ -20,7 +18,6 @@ from laptop.object_storage import ObjectStorage
 from laptop.postgres import PostgresServer
 from laptop.state import State
 
-PROJECT = Path(__file__).resolve().parent.parent
 OWNER, PUBLISHER, APP = "soc", "soc_publish", "soc_app"
 GUESTS = (PUBLISHER, APP)
 PASSWORD = "test-only-password"  # the server listens on loopback and lives as long as the tests
@@ -96,13 +93,10 @@ def migrated_template(postgres: PostgresServer) -> str:
     """Name of a database with every table, from which each test's own is copied."""
     template = AuditDatabase(postgres, "soc_template")
     pg.ensure_database(postgres, template.name, OWNER, PASSWORD, guests=GUESTS)
-    if (PROJECT / "database" / "__main__.py").exists():
-        subprocess.run(
-            [sys.executable, "-m", "database", "upgrade"],
-            cwd=PROJECT,
-            env={**os.environ, **template.environment()},
-            check=True,
-        )
+    owner = database_url(template.dsn)
+    schema.upgrade(owner)
+    grants.grant(owner, PUBLISHER, "publisher")
+    grants.grant(owner, APP, "app")
     return template.name
 
 
