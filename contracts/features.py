@@ -97,15 +97,15 @@ def _network() -> tuple[Feature, ...]:
           "{dst} was contacted on {value} ports within {window}, on {port} by {src}; usually at most {usual}"),
         # seldom seen
         f("port_rarity", "rare", "% of pairs", "share of other (source, destination) pairs that use this protocol and port", "surprisal",
-          "{src} used {port} to {dst}, which {value} of the other pairs of hosts use; usually at least {usual}"),
+          "{src} used {port} to {dst}, as only about {value} of the other pairs of hosts do; usually at least {usual}"),
         f("service_rarity", "rare", "% of pairs", "share of other pairs that use this port with this application", "surprisal",
-          "{src} spoke {service} on {port} to {dst}, as {value} of the other pairs of hosts do; usually at least {usual}"),
+          "{src} spoke {service} on {port} to {dst}, as only about {value} of the other pairs of hosts do; usually at least {usual}"),
         f("service_state_rarity", "rare", "% of pairs", "share of other pairs whose flows of this application end in this state", "surprisal",
-          "a {service} flow from {src} to {dst} ended as {state}, as for {value} of the other pairs of hosts; usually at least {usual}"),
+          "{src} to {dst}: a flow of {service} ended as {state}, as for only about {value} of the other pairs of hosts; usually at least {usual}"),
         f("state_rarity", "rare", "% of pairs", "share of other pairs with flows that end in this state", "surprisal",
-          "a flow from {src} to {dst} on {port} ended as {state}, as for {value} of the other pairs of hosts; usually at least {usual}"),
+          "{src} to {dst}: a flow on {port} ended as {state}, as for only about {value} of the other pairs of hosts; usually at least {usual}"),
         f("port_source_rarity", "rare", "% of sources", "share of other sources that use this protocol and port", "surprisal",
-          "{src} used {port} to {dst}, as {value} of the other sources do; usually at least {usual}"),
+          "{src} used {port} to {dst}, as only about {value} of the other sources do; usually at least {usual}"),
         # clockwork between the same two
         f("beacon_score", "regular", "points", "regularity of gaps and sizes of the connection's flows, times ln(1 + flows)", "linear",
           "{src} called {dst} on {port} like clockwork (beacon score {value}); usually at most {usual}"),
@@ -123,7 +123,7 @@ def _network() -> tuple[Feature, ...]:
         f("flow_upload_ratio", "volume", "times", "bytes sent to bytes received of the flow", "log_ratio",
           "{src} sent {dst} {value} times the bytes it got back in one flow on {port}; usually at most {usual} times"),
         f("flow_bytes_out_z", "volume", "deviations", "robust z of ln(1 + bytes sent) among flows of the same protocol and application", "linear",
-          "{src} sent {dst} more on {port} than is usual for {service}, by {value} deviations; usually at most {usual}"),
+          "{src} sent {dst} more on {port} than is usual for {service}, by {value} deviations; usually by at most {usual}"),
         f("src_window_bytes_out_excess", "volume", "times", "bytes sent by the source in the window against its median window of the day", "log_ratio",
           "{src} sent {value} times its usual bytes within {window}, {dst} among the receivers; usually at most {usual} times"),
         # many flows in little time
@@ -135,7 +135,7 @@ def _network() -> tuple[Feature, ...]:
           "{src} opened {value} flows to {dst} on {port} today; usually at most {usual}"),
         # few other sources talk to it
         f("dst_source_rarity", "prevalence", "% of sources", "share of other sources, today and in history, seen at this destination", "surprisal",
-          "{src} contacted {dst} on {port}, where {value} of the other sources were ever seen; usually at least {usual}"),
+          "{src} contacted {dst} on {port}, where only about {value} of the other sources were ever seen; usually at least {usual}"),
     )  # fmt: skip
 
 
@@ -167,11 +167,11 @@ def _auth() -> tuple[Feature, ...]:
         f("user_window_sources", "spread", "sources", "distinct sources that tried the user in the window", "log1p",
           "{value} sources tried to log in as {user} within {window}, {src} among them; usually at most {usual}"),
         f("pair_rarity", "new", "% of logins", "share of the user's earlier successful logins that came from this source", "surprisal",
-          "{user} logged in from {src}, where {value} of the user's other logins come from; usually at least {usual}"),
+          "{user} logged in from {src}, where only about {value} of the user's other logins come from; usually at least {usual}"),
         f("user_source_rarity", "new", "% of sources", "share of other sources that ever logged in as this user", "surprisal",
-          "{src} tried to log in as {user}, as {value} of the other sources do; usually at least {usual}"),
+          "{src} tried to log in as {user}, as only about {value} of the other sources do; usually at least {usual}"),
         f("src_user_rarity", "new", "% of users", "share of other users that ever logged in from this source", "surprisal",
-          "{user} tried to log in from {src}, as {value} of the other users do; usually at least {usual}"),
+          "{user} tried to log in from {src}, as only about {value} of the other users do; usually at least {usual}"),
         f("off_hours", "hours", "", "1 when the login is outside 07–19 UTC, Monday to Friday, of a user seen mostly within; else 0", "linear",
           "{user} logged in from {src} on {host} outside business hours, unlike most of the user's logins"),
     )  # fmt: skip
