@@ -121,7 +121,7 @@ class Scene:
             packet=np.full(count, kind.packet),
             incident=np.broadcast_to(incident, count),
         )
-        return observe(rng, draft, self.clock.end, self.site.linux, self.site.local)
+        return observe(rng, draft, self.clock.end, self.site)
 
     def ephemeral(self, source: Array) -> Array:
         """Source ports from the range of the source's operating system (Linux, or RFC 6335)."""

@@ -32,18 +32,17 @@ def credential_attacks(scene: Scene, events: int, incidents: Incidents) -> list[
     spraying = (events - stuffing) * 2 // 5
     guessing = events - stuffing - spraying
     teams = 2 + max(0, round(2 * np.log10(max(events, 1) / 24)))
-    plan = ((_brute_force, guessing, teams + 1), (_spraying, spraying, teams))
+    plan = ((_brute_force, guessing, 3), (_spraying, spraying, 4), (_stuffing, stuffing, 4))
     return [
         attack(scene, size, incidents)
-        for attack, wanted, groups in (*plan, (_stuffing, stuffing, teams))
-        for size in _split(wanted, groups)
+        for attack, wanted, fewest in plan
+        for size in _split(wanted, min(teams, wanted // fewest))
     ]
 
 
 def _split(events: int, groups: int) -> list[int]:
-    """Nearly equal parts of at least two events, as far as there are enough."""
-    groups = max(1, min(groups, events // 2))
-    return [size for size in np.bincount(np.arange(events) % groups).tolist() if size]
+    """Nearly equal parts."""
+    return np.bincount(np.arange(events) % max(1, groups)).tolist() if events else []
 
 
 def _times(scene: Scene, count: int, hours: float) -> Array:

@@ -25,7 +25,8 @@ Array = NDArray[Any]
 _ICMP: Final[Outcomes] = ends(OTH=1.0)
 PING: Final = Conversation("icmp", "-", 0, (56, 0), (56, 0), (0.0006, 0.8), _ICMP, packet=56)
 _UNREACHABLE = PING.but(sent=(36, 0), received=(0, 0), port=3)
-_NEIGHBOUR = PING.but(sent=(24, 0), received=(0, 0), port=0)
+# Solicitation and advertisement: Zeek gives the counterpart type as the other port.
+_NEIGHBOUR = PING.but(sent=(24, 0), received=(0, 0), port=136, packet=24)
 NTP: Final = Conversation("udp", "ntp", 123, (48, 0), (48, 0), (0.02, 0.8), DATAGRAM, packet=48)
 SNMP: Final = Conversation(
     "udp", "snmp", 161, (86, 0.5), (140, 0.6), (0.01, 1.0), DATAGRAM, packet=480
@@ -152,8 +153,8 @@ def _local_noise(scene: Scene, count: int) -> Iterator[Flows]:
         yield scene.talk(kind.but(port=port), start, source, target, source_port=source_port)
     start = scene.clock.anytime(rng, round(count * 0.18))
     source = scene.pick(site.link_local, len(start))
-    target = np.full(len(start), site.group["nodes6"])
-    yield scene.talk(_NEIGHBOUR, start, source, target, source_port=136)
+    target = np.full(len(start), site.group["neighbour6"])
+    yield scene.talk(_NEIGHBOUR, start, source, target, source_port=135)
 
 
 def _phones(scene: Scene, count: int) -> Iterator[Flows]:

@@ -36,12 +36,15 @@ class Site:
     """Addresses, and index arrays into them by role.
 
     ``addresses[i]`` is text; ``local[i]`` says whether the sensor counts it as the site's own;
-    ``linux[i]`` whether its traffic is a Linux host's; ``names`` the host names of ``linux_hosts``.
+    ``linux[i]`` whether its traffic is a Linux host's; ``ipv6[i]`` its family;
+    ``names`` are the host names of ``linux_hosts``; ``busyness`` (shares) and ``favourites``
+    (addresses) belong to the desks, in the order of ``workstations`` and ``users``.
     """
 
     addresses: tuple[str, ...]
     local: Array
     linux: Array
+    ipv6: Array
     server: dict[str, int]
     linux_hosts: Array
     names: tuple[str, ...]
@@ -118,6 +121,7 @@ def build_site(seed: int, events: int) -> Site:
         addresses=tuple(book.texts),
         local=local,
         linux=linux,
+        ipv6=np.array([":" in text for text in book.texts]),
         server=server,
         linux_hosts=linux_hosts,
         names=names,
@@ -148,7 +152,7 @@ _GROUPS: Final = {
     "unassigned": "0.0.0.0",  # noqa: S104 - a DHCP client's source, not a bind address
     "mdns6": "ff02::fb",
     "llmnr6": "ff02::1:3",
-    "nodes6": "ff02::1",
+    "neighbour6": "ff02::1:ff00:1",
 }
 
 

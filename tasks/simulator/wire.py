@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tasks.simulator.clock import SECOND_US
 from tasks.simulator.flows import PROTOCOLS, STATES, UNSET, Flows, pack
+from tasks.simulator.site import Site
 
 Array = NDArray[Any]
 TCP, UDP, ICMP = (PROTOCOLS.index(name) for name in ("tcp", "udp", "icmp"))
@@ -59,6 +60,7 @@ _LOWER: Final = np.array([sum(c.islower() for c in text) for text in HISTORIES])
 _SEGMENT = 1448  # payload of a full Ethernet TCP segment with timestamps
 _TCP_HEADER = 40  # IPv4 + TCP; Linux adds 12 of timestamps
 _UDP_HEADER = 28  # IPv4 + UDP (ICMP: IPv4 + ICMP, the same)
+_IPV6_EXTRA = 20  # its header has 40 bytes, not 20
 _LAN_BYTES_A_SECOND = 110e6  # gigabit Ethernet, in practice
 _UPLINK_BYTES_A_SECOND = 25e6  # a 200 Mbit/s line
 # How long after the last packet Zeek writes the row: its close delay, attempt delay, UDP timeout.
@@ -89,13 +91,10 @@ class Draft:
     incident: Array
 
 
-def observe(
-    rng: np.random.Generator, draft: Draft, day_end: int, linux: Array, local: Array
-) -> Flows:
-    """The rows Zeek would write for the conversations.
+def observe(rng: np.random.Generator, draft: Draft, day_end: int, site: Site) -> Flows:
+    """The rows Zeek would write for the conversations between addresses of ``site``.
 
-    ``linux`` and ``local`` say of each address whether it is a Linux host and of this site. A
-    conversation that outlasts the day is cut there, as when the sensor is restarted at midnight.
+    A conversation that outlasts the day is cut there, as when the sensor is restarted at midnight.
     """
     tcp, udp = draft.protocol == TCP, draft.protocol == UDP
     state = draft.state.copy()
@@ -104,7 +103,7 @@ def observe(
     received = np.where(failed | (udp & (state == S0)), 0, np.maximum(draft.received, 0))
     state[udp] = np.where(received[udp] > 0, SF, S0)
     duration = np.maximum(draft.duration, 1)
-    slow = ~(local[draft.source] & local[draft.target])
+    slow = ~(site.local[draft.source] & site.local[draft.target])
     speed = np.where(slow, _UPLINK_BYTES_A_SECOND, _LAN_BYTES_A_SECOND)
     duration = np.maximum(duration, ((sent + received) / speed * SECOND_US).astype(np.int64))
 
@@ -129,8 +128,9 @@ def observe(
     duration = np.where(failed, backoff, duration)
 
     lone = packets_sent + packets_received <= 1
-    stamped = linux[draft.source]
+    stamped = site.linux[draft.source]
     header = np.where(tcp, _TCP_HEADER + 12 * (stamped & ~failed), _UDP_HEADER)
+    header = header + _IPV6_EXTRA * site.ipv6[draft.source]
     options = np.where(tcp & (state != OTH), np.where(stamped, 8 + 12 * failed, 12), 0)
     syns = np.where(failed, tries, 1)
     ip_sent = sent + packets_sent * header + options * syns

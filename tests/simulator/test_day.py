@@ -73,7 +73,7 @@ def test_a_working_day_has_about_the_events_asked_for(tmp_path: Path, events: in
 
 def test_larger_days_come_from_larger_sites(tmp_path: Path) -> None:
     hosts, rows = [], []
-    for events in (1000, 20_000, 200_000):
+    for events in (1000, 20_000, 100_000):
         day = simulate_day(date(2026, 5, 5), tmp_path / str(events), 3, events)
         flows = read_conn_log(day.conn_log)
         hosts.append(flows.filter(local_orig="T")["id.orig_h"].n_unique())
@@ -130,9 +130,12 @@ def test_truth_names_records_that_exist(wednesday: SimulatedDay) -> None:
         assert sum(row["file"] == file for row in rows) <= 0.05 * size
 
 
-def test_no_attack_is_one_attacker_alone(wednesday: SimulatedDay) -> None:
+def test_no_incident_is_most_of_the_day(wednesday: SimulatedDay) -> None:
     truth = pl.read_csv(wednesday.truth, schema_overrides={"reference": pl.String})
-    assert truth.group_by("attack").agg(pl.col("incident").n_unique())["incident"].min() >= 2
+    sizes = truth.group_by("file", "incident").len()
+    for file, most in (("conn.log", 0.2), ("auth.log", 0.5)):
+        part = sizes.filter(file=file)["len"]
+        assert part.max() < most * part.sum()
 
 
 def test_the_logs_do_not_name_an_attack(wednesday: SimulatedDay) -> None:
