@@ -77,10 +77,14 @@ def transform_day(
         history.append((baseline_day, path))
         del clean
     today = compute(raw, day, history, window_minutes, seed, clean=False)
+    silver = folder / f"silver_{kind}.parquet"
+    write_parquet(
+        silver, today.silver(), _silver_schema(kind, raw), row_group_size=SILVER_ROW_GROUP
+    )
     reference = today.reference_rows(TODAY_REFERENCE_ROWS)
     profile = today.profile(seed)
     files = DayFiles(
-        silver=folder / f"silver_{kind}.parquet",
+        silver=silver,
         profile=folder / f"profile_{kind}.parquet",
         reference=folder / f"reference_{kind}.parquet",
         profile_rows=profile.height,
@@ -88,9 +92,6 @@ def transform_day(
     )
     reference.write_parquet(files.reference)
     profile.write_parquet(files.profile)
-    write_parquet(
-        files.silver, today.silver(), _silver_schema(kind, raw), row_group_size=SILVER_ROW_GROUP
-    )
     return files
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.features.grouping import U32, U64, Bool, Groups, group, pack
+from tasks.features.grouping import U32, U64, Bool, Groups, group, pack, writable
 
 FAILED_STATES = ("S0", "REJ", "RSTOS0", "SH")
 """Zeek connection states in which the responder never took part in the conversation."""
@@ -121,7 +121,7 @@ def flows_of(frame: pl.DataFrame, window_minutes: int) -> Flows:
     """Dense ids of a coded frame (columns as ``_coded_columns`` names them)."""
 
     def column(name: str) -> NDArray[Any]:
-        return np.ascontiguousarray(frame[name].to_numpy())
+        return writable(frame[name].to_numpy())
 
     src_key, dst_key = column("src"), column("dst")
     src, dst = group(src_key), group(dst_key)

@@ -55,8 +55,13 @@ def pack(high: U32, low: U32) -> U64:
 
 def group(keys: U64) -> Groups:
     """Dense ids of equal keys, numbered by first appearance."""
-    ids, first = _factorize(np.ascontiguousarray(keys))
+    ids, first = _factorize(writable(keys))
     return Groups(ids, first)
+
+
+def writable(values: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and writable, as compiled functions take it: columns of a frame are read-only."""
+    return np.require(values, requirements=("C", "W"))
 
 
 def log1p(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -23,8 +23,9 @@ from tasks.features.context import (
     rarity_of,
     source_rarity,
 )
-from tasks.features.flows import Flows, first_service, mix, read_flows
+from tasks.features.flows import Flows, mix, read_flows
 from tasks.features.grouping import F64, Groups, Index, group, pack
+from tasks.features.names import SLICE_ROWS, RowNames
 from tasks.features.network import (
     NetworkFeatures,
     Places,
@@ -35,8 +36,6 @@ from tasks.features.network import (
 )
 from tasks.features.profile import PAIR_COLUMNS, History, network_profile, read_history, sample
 
-SLICE_ROWS = 250_000
-"""Rows of RAW that are joined with their features at a time: bounds memory, not results."""
 MIN_REFERENCE_ROWS = 50
 """A cold start with fewer completed connections than this takes further flows as reference."""
 RECOMPUTED = (
@@ -62,11 +61,16 @@ class NetworkDay:
     """Rows whose conversations go into the day's profile."""
     recomputed: dict[str, pl.Series]
     """Features of history's sampled rows that were computed anew on this context."""
+    names: RowNames
+    """The strings of the rows that the profile and the reference rows need."""
 
     def silver(self) -> Iterator[pl.DataFrame]:
         """SILVER, slice by slice, in RAW's row order."""
         key_id, pair_id = self.flows.key_id, self.flows.pair_id
-        for start, frame in _slices(self.raw):
+        frames = pl.scan_parquet(self.raw)
+        for start in range(0, len(self.flows), SLICE_ROWS):
+            frame = frames.slice(start, SLICE_ROWS).collect()
+            self.names.keep(start, frame)
             rows = slice(start, start + frame.height)
             yield frame.with_columns(
                 *_seed_columns(),
@@ -77,9 +81,9 @@ class NetworkDay:
 
     def reference_rows(self, at_most: int) -> pl.DataFrame:
         """What models learn from: history's sample, recomputed on this context, and today's."""
-        rows = self.reference[:at_most]
-        today = self._rows(np.sort(rows)).with_columns(today=pl.lit(True), day=pl.lit(self.day))
+        rows = np.sort(self.reference[:at_most])
         columns = (*REFERENCE_COLUMNS, *FEATURE_COLUMNS["network"])
+        today = self._rows(rows).with_columns(today=pl.lit(True), day=pl.lit(self.day))
         if not self.history.days:
             return today.select(columns)
         earlier = self.history.rows.with_columns(today=pl.lit(False), **self.recomputed)
@@ -88,33 +92,25 @@ class NetworkDay:
     def profile(self, seed: int) -> pl.DataFrame:
         """The day's own profile, for later days."""
         talk = self.places.talk
-        distinct = np.unique(talk.ids[self.usual])
-        pairs = _take(self.raw, np.sort(talk.first[distinct]), PAIR_COLUMNS)
+        pairs = self.names.of(talk.first[np.unique(talk.ids[self.usual])], PAIR_COLUMNS)
         rows = sample(self.reference, seed)
         peers = self.places.src_port_window.distinct(self.flows.dst.ids)
         reference = self._rows(rows).with_columns(
             pl.Series("log_sent", np.log1p(self.flows.sent[rows])),
             pl.Series("log_peers", np.log1p(peers[self.places.src_port_window.ids[rows]])),
         )
-        strings = _take(self.raw, rows, PAIR_COLUMNS)
-        return network_profile(pairs, self._fan_table(), reference.hstack(strings))
+        port, destinations, count = fan_counts(self.flows, self.usual)
+        fan = self.names.of(self.flows.port.first[port], ("protocol", "dst_port")).with_columns(
+            pl.Series("destinations", destinations), pl.Series("count", count)
+        )
+        return network_profile(pairs, fan, reference)
 
     def _rows(self, rows: Index) -> pl.DataFrame:
-        """Some rows (ascending) with their ids and features."""
-        ids = _take(self.raw, rows, ("event_id",))
-        return ids.with_columns(
+        """Some rows with their names, ids and features."""
+        return self.names.of(rows, ("event_id", *PAIR_COLUMNS)).with_columns(
             pl.Series("key_id", self.flows.key_id[rows]),
             pl.Series("pair_id", self.flows.pair_id[rows]),
             *(pl.Series(n, v) for n, v in self.features.at(rows).items()),
-        )
-
-    def _fan_table(self) -> pl.DataFrame:
-        port, destinations, count = fan_counts(self.flows, self.usual)
-        first = self.flows.port.first[port]
-        order = np.argsort(first, kind="stable")
-        names = _take(self.raw, first[order], ("protocol", "dst_port"))
-        return names.with_columns(
-            pl.Series("destinations", destinations[order]), pl.Series("count", count[order])
         )
 
 
@@ -170,8 +166,20 @@ def network_day(
         volume,
         fan,
     )
-    recomputed = _recomputed(history, rarity, n, volume, fan)
-    return NetworkDay(raw, day, history, flows, places, features, reference, usual, recomputed)
+    return NetworkDay(
+        raw=raw,
+        day=day,
+        history=history,
+        flows=flows,
+        places=places,
+        features=features,
+        reference=reference,
+        usual=usual,
+        recomputed=_recomputed(history, rarity, n, volume, fan),
+        names=RowNames(
+            raw, reference, flows.port.first, places.talk.first[np.unique(places.talk.ids[usual])]
+        ),
+    )
 
 
 def _recomputed(
@@ -216,26 +224,6 @@ def _filled_up(flows: Flows, reference: Index, seed: int) -> Index:
     _, at = np.unique(candidates, return_index=True)
     distinct = candidates[np.sort(at)]
     return distinct[:MIN_REFERENCE_ROWS]
-
-
-def _slices(raw: Path) -> Iterator[tuple[int, pl.DataFrame]]:
-    frames = pl.scan_parquet(raw)
-    rows = frames.select(pl.len()).collect().item()
-    for start in range(0, rows, SLICE_ROWS):
-        yield start, frames.slice(start, SLICE_ROWS).collect()
-
-
-def _take(raw: Path, rows: Index, columns: tuple[str, ...]) -> pl.DataFrame:
-    """Some columns of some rows (ascending), read slice by slice."""
-    scan = pl.scan_parquet(raw).select(
-        first_service(raw).alias("service") if name == "service" else name for name in columns
-    )
-    parts = [scan.head(0).collect()]
-    for start in range(0, int(rows[-1]) + 1 if len(rows) else 0, SLICE_ROWS):
-        low, high = np.searchsorted(rows, [start, start + SLICE_ROWS])
-        if high > low:
-            parts.append(scan.slice(start, SLICE_ROWS).collect()[rows[low:high] - start])
-    return pl.concat(parts)
 
 
 def _seed_columns() -> list[pl.Expr]:
