@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -35,13 +36,13 @@ class Clock:
 
     day: date
 
-    @property
+    @cached_property
     def start(self) -> int:
         """First microsecond of the day."""
         midnight = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
         return int(midnight.timestamp()) * SECOND_US
 
-    @property
+    @cached_property
     def end(self) -> int:
         """First microsecond after the day."""
         return self.start + DAY_US

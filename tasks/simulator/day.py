@@ -90,7 +90,7 @@ def _write(day: date, out: Path, seed: int, events: int, attacks: bool) -> Simul
     lines = list(login_lines(auth, site, logins))
     lines += cron_lines(auth, site, clock, round(_CRON_RUNS * _login_events(house)))
     auth_log, conn_log, truth = out / "auth.log", out / "conn.log", out / "truth.csv"
-    marked = write_auth_log(auth_log, site, clock, lines)
+    auth_lines, marked = write_auth_log(auth_log, site, clock, lines)
     counted: Counter[tuple[str, str]] = Counter()
     with truth.open("w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -110,7 +110,7 @@ def _write(day: date, out: Path, seed: int, events: int, attacks: bool) -> Simul
         auth_log=auth_log,
         truth=truth,
         flows=len(flows),
-        auth_lines=sum(line.time < clock.end for line in lines),
+        auth_lines=auth_lines,
         auth_events=_login_events([logins]),
         attacks={
             attack: {name: counted[attack, name] for name in (conn_log.name, auth_log.name)}

@@ -34,6 +34,10 @@ _COMMANDS: Final = (
 )
 
 
+Marks = dict[int, int]
+"""Line number (from 1) → incident, for the lines of attacks."""
+
+
 class Line(NamedTuple):
     """One line before it is written: time (µs), host number, text after the host name."""
 
@@ -43,8 +47,8 @@ class Line(NamedTuple):
     incident: int
 
 
-def write_auth_log(path: Path, site: Site, clock: Clock, lines: list[Line]) -> dict[int, int]:
-    """Write the lines in order of time; gives line number (from 1) → incident of attack lines.
+def write_auth_log(path: Path, site: Site, clock: Clock, lines: list[Line]) -> tuple[int, Marks]:
+    """Write the lines in order of time; says how many, and which belong to attacks.
 
     Lines of sessions that end after midnight belong to the next day's file and are left out.
     """
@@ -58,7 +62,7 @@ def write_auth_log(path: Path, site: Site, clock: Clock, lines: list[Line]) -> d
                 at = datetime.fromtimestamp(second, UTC)
                 stamp = f"{_MONTHS[at.month - 1]} {at.day:2d} {at:%H:%M:%S}"
             out.write(f"{stamp} {site.names[line.host]} {line.text}\n")
-    return attacks
+    return len(lines), attacks
 
 
 def login_lines(rng: np.random.Generator, site: Site, logins: Logins) -> Iterator[Line]:
