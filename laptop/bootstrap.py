@@ -77,7 +77,7 @@ def install(names: list[str]) -> int:
     files = [part for name in names for part in ("-r", str(PROJECT / LOCKS[name]))]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(PYTHON)]
     subprocess.run(
-        [*uv, "--require-hashes", "--compile-bytecode", *files],
+        [*uv, "--require-hashes", *files],
         env=uv_environment(),
         check=True,
     )

@@ -67,7 +67,7 @@ def run(state: State, wanted: Wanted, console: Console) -> None:
     except (BotoCoreError, ClientError) as error:
         raise RunFailed(f"landing the input failed: {error}") from None
     api = AirflowApi(system.airflow_url, airflow.USER, system.airflow_password)
-    _wait_until_ready(state, system, api)
+    wait_until_ready(state, system, api)
     run_id = api.trigger(airflow.DAG_ID, parameters)
     state.note("last_run", {"run_id": run_id, "started": _now(), "state": "running"})
     say(f"run {run_id}")
@@ -118,7 +118,7 @@ def simulate(day: date, folder: Path, seed: int) -> None:
         raise RunFailed(f"the simulator failed: {lines[-1] if lines else 'it said nothing'}")
 
 
-def _wait_until_ready(state: State, system: System, api: AirflowApi) -> None:
+def wait_until_ready(state: State, system: System, api: AirflowApi) -> None:
     """Return once Airflow has read the DAG and the app answers; name a service that died."""
     deadline = time.monotonic() + READY_WITHIN_S
     logged_in = dag_read = False

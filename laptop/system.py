@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
-
-from database import grants, schema
-from database.address import SettingError, database_url
 from laptop import airflow, app, object_storage, postgres, processes
 from laptop.addresses import (
     AuditAddress,
@@ -22,12 +18,14 @@ from laptop.addresses import (
     own_database,
     own_storage,
 )
-from laptop.errors import RunFailed, UsageError
 from laptop.object_storage import ObjectStorage
 from laptop.ports import LOOPBACK, next_free
 from laptop.postgres import PostgresServer
 from laptop.processes import Service, is_alive
 from laptop.state import PROJECT, State
+
+if TYPE_CHECKING:
+    from database.grants import Duty
 
 AUDIT_DATABASE, METADATA_DATABASE = "soc", "airflow"
 OWNER, PUBLISHER, APP = "soc", "soc_publish", "soc_app"
@@ -63,7 +61,7 @@ def up(state: State, say: Say, environment: Mapping[str, str] | None = None) -> 
     if database:
         check_database(database)
     with state.locked(lambda: say("another command is starting or stopping the services; waiting")):
-        return _Start(state, say, storage, database).everything()
+        return _Start(state, say, environment, storage, database).everything()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,7 @@ class _Start:
 
     state: State
     say: Say
+    environment: Mapping[str, str]
     own_storage: ObjectStorage | None
     own_database: AuditAddress | None
 
@@ -141,8 +140,7 @@ class _Start:
     def audit_database(self, server: PostgresServer) -> tuple[AuditAddress, AuditAddress]:
         """The audit database with every table, as publish and as the app see it."""
         if self.own_database:
-            with _one_line(self.own_database):
-                schema.upgrade(database_url(self.own_database.dsn))
+            self.create_tables(self.own_database, {})
             return self.own_database, self.own_database
         word = {role: self.state.secret(f"{role}_password") for role in (OWNER, PUBLISHER, APP)}
         address = {
@@ -154,24 +152,24 @@ class _Start:
             for role in (PUBLISHER, APP):
                 postgres.ensure_role(server, role, word[role])
             postgres.ensure_database(server, AUDIT_DATABASE, OWNER, word[OWNER])
-            owner = database_url(address[OWNER].dsn)
-            with _one_line(address[OWNER]):
-                schema.upgrade(owner)
-                grants.grant(owner, PUBLISHER, "publisher")
-                grants.grant(owner, APP, "app")
+            self.create_tables(address[OWNER], {PUBLISHER: "publisher", APP: "app"})
             self.state.note("audit_tables", tables)
         return address[PUBLISHER], address[APP]
 
+    def create_tables(self, owner: AuditAddress, duties: dict[str, Duty]) -> None:
+        from laptop import tables
+
+        tables.create(owner, duties)
+
     def airflow(self, metadata_dsn: str, storage: ObjectStorage, publisher: AuditAddress) -> str:
         known = self.state.services.get(airflow.API_SERVER)
-        preferred = int(os.environ.get("SOC_AIRFLOW_PORT", airflow.PREFERRED_PORT))
+        preferred = int(self.environment.get("SOC_AIRFLOW_PORT", airflow.PREFERRED_PORT))
         alive = known is not None and is_alive(known)
         port = known.port if known and known.port and alive else next_free(preferred)
         env = (
             self.base_environment()
             | airflow.settings(self.state, port=port, metadata_dsn=metadata_dsn)
             | airflow.connections(storage, publisher)
-            | storage.environment()
         )
         mark = _fingerprint(env)
         running = [self.state.services.get(name) for name in airflow.SERVICES]
@@ -193,7 +191,7 @@ class _Start:
             return known.url
         if known:
             self.end([known])
-        preferred = int(os.environ.get("SOC_APP_PORT", app.PREFERRED_PORT))
+        preferred = int(self.environment.get("SOC_APP_PORT", app.PREFERRED_PORT))
         port = next_free(preferred)
         if port != preferred:
             self.say(f"port {preferred} is taken: the app listens on {port}")
@@ -208,26 +206,12 @@ class _Start:
     def base_environment(self) -> dict[str, str]:
         kept = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in self.environment.items()
             if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
         }
         # A laptop has no sensors that land logs each night: no schedule, unless one is set.
         kept.setdefault("SOC_SCHEDULE", "none")
         return kept | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
-
-
-@contextmanager
-def _one_line(address: AuditAddress) -> Iterator[None]:
-    """A refused migration or grant as one line."""
-    try:
-        yield
-    except SettingError as error:
-        raise UsageError(str(error)) from None
-    except DBAPIError as error:
-        reason = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)
-        raise RunFailed(
-            f"audit database {address.host}:{address.port}/{address.database}: {reason}"
-        ) from None
 
 
 def _fingerprint(env: Mapping[str, str]) -> str:

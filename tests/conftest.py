@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.system"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 
