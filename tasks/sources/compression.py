@@ -88,8 +88,7 @@ def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     line, rest = 1, b""
     for data in _chunks(path):
         if isinstance(data, InputError):
-            where = 1 + sum(piece.count(b"\n") for piece in _pieces_until_damage(path))
-            raise InputError(f"{path.name}: line {where}: {data}") from data
+            raise InputError(f"{path.name}: line {line}: {data}") from data
         if line == 1 and not rest:
             data = data.removeprefix(UTF8_BOM)
         cut = data.rfind(b"\n") + 1
@@ -144,7 +143,7 @@ def _pieces_until_damage(path: Path) -> Iterator[bytes]:
 def _chunks(path: Path) -> Iterator[bytes | InputError]:
     """Unpacked bytes, at most a block at a time; last, where there is damage, what it is."""
     pieces: list[bytes] = []
-    size = 0
+    size = given = 0
     damage: InputError | None = None
     with contextlib.ExitStack() as stack:
         try:
@@ -164,11 +163,20 @@ def _chunks(path: Path) -> Iterator[bytes | InputError]:
             if not piece:
                 break
             pieces.append(piece)
-            size += len(piece)
+            size, given = size + len(piece), given + len(piece)
             if size >= BLOCK_BYTES:
                 yield b"".join(pieces)
                 pieces, size = [], 0
         if pieces:
             yield b"".join(pieces)
         if damage is not None:
+            yield from _beyond(given, path)
             yield damage
+
+
+def _beyond(given: int, path: Path) -> Iterator[bytes]:
+    """What lies between the bytes handed out already and the damage."""
+    for piece in _pieces_until_damage(path):
+        if given < len(piece):
+            yield piece[given:]
+        given = max(0, given - len(piece))

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
-from contracts.events import LABEL_COLUMN, RAW_COLUMNS
 from tasks.errors import InputError
 from tasks.sources.compression import Head, unpack_to_memory_or_file
 from tasks.sources.identity import RecordIds
 from tasks.sources.raw_rows import table_kind, table_rows
-from tasks.sources.source import HISTORY_COLUMN, Batch, ReadOptions
+from tasks.sources.source import Batch, ReadOptions
 
 PARQUET_MAGIC = b"PAR1"
 BATCH_ROWS = 65_536

@@ -14,8 +14,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.()/+-]{1,40}")
 class Skipped:
     """A counter by kind that a hostile log cannot make grow without end."""
 
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+    def __init__(self, counts: dict[str, int] | None = None) -> None:
+        self.counts: dict[str, int] = {} if counts is None else counts
 
     def add(self, kind: str, count: int = 1) -> None:
         if not count:

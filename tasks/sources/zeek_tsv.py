@@ -128,7 +128,7 @@ def _fast(header: _Header, block: bytes, lines: int) -> pl.DataFrame | None:
     if len(header.separator) != 1 or not columns.keys() >= {"uid", *ADDRESSES} or last < 1:
         return None
     names = {index: name for name, index in columns.items()}
-    if not FIELDS.get(names.get(last, ""), pl.String()) == pl.String():
+    if FIELDS.get(names.get(last, ""), pl.String()) != pl.String():
         return None
     # A short line shows as a null in its last column, so "-" must not become null there.
     schema = {
