@@ -20,7 +20,7 @@ from dashboard.views.components import DataTable, Navigation
 from dashboard.views.events import EventsView, published_threshold
 from dashboard.views.health import assess, health_line, now_utc
 from dashboard.views.safe import pane
-from dashboard.views.theme import HEADER, THEME
+from dashboard.views.theme import THEME
 
 _FILTERS: Final = frozenset(
     ("threshold", "kind", "severity", "column", "text", "above", "sort", "offset")
@@ -40,14 +40,27 @@ class Tab:
         self._publications: list[Publication] = []
         self._shown: Publication | None = None
         self._events: EventsView | None = None
-        self._navigation = Navigation(self._go, self.state.follow)
-        self._picker = pmui.Select(label="Run", width=330, size="small", sx=HEADER, margin=(6, 8))
+        self._navigation = Navigation(self._go, self.state.follow, margin=0)
+        self._picker = pmui.Select(
+            label="Run", size="small", width=400, margin=(8, 0), styles={"max-width": "100%"}
+        )
         self._health = pn.Column(sizing_mode="stretch_width", margin=0)
         self._body = pn.Column(sizing_mode="stretch_width", margin=(12, 0, 40, 0))
-        main = pn.Column(self._health, self._body, sizing_mode="stretch_width", margin=(14, 20))
+        main = pn.Column(
+            pn.FlexBox(
+                self._navigation,
+                self._picker,
+                justify_content="space-between",
+                align_items="center",
+                margin=(4, 0, 8, 0),
+            ),
+            self._health,
+            self._body,
+            sizing_mode="stretch_width",
+            margin=(0, 20),
+        )
         self.page = Page(
             title="SOC Copilot",
-            header=[self._navigation, pn.layout.HSpacer(), self._picker],
             main=[main],
             dark_theme=self.state.dark,
             theme_config=THEME,
@@ -78,10 +91,10 @@ class Tab:
     @staticmethod
     def _label(publication: Publication, superseded: bool) -> str:
         old = ", superseded" if superseded else ""
-        published = publication.published_at.strftime("%Y-%m-%d %H:%M UTC")
+        published = publication.published_at.strftime("%d %b %H:%M UTC")
         return (
-            f"{publication.day} · {publication.alerts} alerts · published {published}"
-            f" · generation {publication.generation}{old}"
+            f"{publication.day} · {publication.alerts} alerts"
+            f" · run {publication.generation} of {published}{old}"
         )
 
     def _changed(self, *events: Any) -> None:

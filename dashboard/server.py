@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from typing import Any, Final
@@ -77,7 +78,7 @@ def start(address: str, port: int, settings: StoreSettings) -> Server:
 
 
 def run(server: Server) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, then end the process."""
 
     def stop(*_: Any) -> None:
         server.io_loop.add_callback_from_signal(server.io_loop.stop)
@@ -86,6 +87,9 @@ def run(server: Server) -> None:
     signal.signal(signal.SIGINT, stop)
     server.start()
     server.io_loop.start()
+    # Nothing is left to save, and a query or a download must not hold up the end.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _keep_warm(results: Results) -> None:

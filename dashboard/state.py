@@ -15,6 +15,8 @@ from dashboard.store.events import EventQuery
 PAGES: Final = ("alerts", "events", "metrics", "history")
 _TEXT_CHARACTERS: Final = 200
 """Longest text taken from a URL."""
+_FIELDS: Final = 50
+"""Most fields a URL may have."""
 _LAST_OFFSET: Final = 10**9
 
 
@@ -50,7 +52,10 @@ class Workplace(param.Parameterized):
 
     def follow(self, search: str) -> None:
         """Take the state from a URL's query; what it cannot hold falls back to the default."""
-        given = dict(parse_qsl(search.removeprefix("?"), max_num_fields=50))
+        try:
+            given = dict(parse_qsl(search.removeprefix("?"), max_num_fields=_FIELDS))
+        except ValueError:
+            given = {}
         values = {name: self.param[name].default for name in IN_URL}
         for name in IN_URL:
             if name not in given:

@@ -53,7 +53,7 @@ def _row(kind: str, row: dict[str, Any], longest: float) -> Markup:
         tag(
             "div",
             tag("b", quantity(row["value"], unit)),
-            tag("small", f" usually {bound} {quantity(row['usual'], unit)}"),
+            tag("small", f" usually {bound} {_usual(row['usual'], unit)}"),
             class_="value",
         ),
         tag(
@@ -61,7 +61,7 @@ def _row(kind: str, row: dict[str, Any], longest: float) -> Markup:
             tag(
                 "span",
                 class_="right" if attribution < 0 else "left",
-                width=f"{100 * abs(attribution) / longest:.1f}%",
+                width=f"{_length(attribution, longest):.1f}%",
             ),
             class_="force",
             role="img",
@@ -69,3 +69,15 @@ def _row(kind: str, row: dict[str, Any], longest: float) -> Markup:
             title=f"SHAP value {attribution:+.4f}, {direction}",
         ),
     )
+
+
+def _usual(usual: float | None, unit: str) -> str:
+    """The usual value; its unit is left out where the value beside it says the same word."""
+    shown = quantity(usual, unit)
+    return shown.removesuffix(f" {unit}") if unit else shown
+
+
+def _length(attribution: float, longest: float) -> float:
+    """Bar length in percent of its side; the side of normal is a quarter as wide, and cut off."""
+    share = 100 * abs(attribution) / longest
+    return share if attribution < 0 else min(100.0, 4 * share)

@@ -79,7 +79,7 @@ def model_section(publication: Publication, card: dict[str, Any]) -> Markup:
         tag("h2", "Model"),
         tag("p", f"Family: {card.get('family') or train.get('family') or 'not recorded'}"),
         *(tag("p", f"{note}.", class_="note") for note in notes),
-        *facts,
+        tag("div", *facts, class_="kinds"),
         data_testid="model",
     )
 

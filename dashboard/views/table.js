@@ -15,7 +15,7 @@ const CELL = {
   },
   score(value) {
     const box = document.createElement("span")
-    box.className = "score"
+    box.className = "gauge"
     const bar = document.createElement("i")
     bar.style.width = `${Math.max(0, Math.min(1, Number(value))) * 100}%`
     const text = document.createElement("b")

@@ -1,39 +1,42 @@
-"""Colours of the app's own parts; the views take theirs from them (style.css)."""
+"""Colours and sizes of Material's own parts; the views take theirs from them (style.css)."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-_SHAPE: Final = {"shape": {"borderRadius": 4}}
-_BAR: Final = {"MuiAppBar": {"defaultProps": {"elevation": 0}}}
+_BAR: Final = "#143a56"
+_SHARED: Final[dict[str, Any]] = {
+    "shape": {"borderRadius": 4},
+    "typography": {"fontSize": 12.5},
+    "components": {
+        "MuiAppBar": {
+            "defaultProps": {"elevation": 0},
+            "styleOverrides": {
+                "root": {"backgroundColor": _BAR, "backgroundImage": "none", "color": "#ffffff"}
+            },
+        },
+        "MuiToolbar": {
+            "styleOverrides": {"root": {"minHeight": "44px !important", "height": "44px"}}
+        },
+    },
+}
 
 THEME: Final[dict[str, Any]] = {
     "light": {
+        **_SHARED,
         "palette": {
             "primary": {"main": "#1c5a86", "contrastText": "#ffffff"},
             "background": {"default": "#ffffff", "paper": "#ffffff"},
             "text": {"primary": "#1b2530"},
         },
-        "components": _BAR,
-        **_SHAPE,
     },
     "dark": {
+        **_SHARED,
         "palette": {
             "primary": {"main": "#6fb1dd", "contrastText": "#0f151b"},
             "background": {"default": "#12181f", "paper": "#12181f"},
             "text": {"primary": "#dfe6ed"},
         },
-        "components": _BAR,
-        **_SHAPE,
     },
 }
-
-_ON_BAR: Final = "inherit"
-HEADER: Final[dict[str, Any]] = {
-    "color": _ON_BAR,
-    "& .MuiInputBase-root": {"color": _ON_BAR},
-    "& .MuiInputLabel-root, & .MuiInputLabel-root.Mui-focused": {"color": _ON_BAR},
-    "& .MuiSelect-icon": {"color": _ON_BAR},
-    "& .MuiOutlinedInput-notchedOutline": {"borderColor": "currentColor", "opacity": 0.45},
-}
-"""A field in the bar at the top takes the bar's text colour."""
+"""Material UI themes of the page, light and dark."""

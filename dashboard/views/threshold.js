@@ -28,6 +28,9 @@ export function render({model}) {
   const steps = model.steps
   let above = {}, kinds = [], line = null, range = null, outputs = {}
 
+  // Rounded down: what lies exactly at the run's threshold is counted.
+  const step = () => Math.floor(model.threshold * steps + 1e-9)
+
   const build = () => {
     kinds = Object.keys(model.kinds)
     above = {}
@@ -41,7 +44,7 @@ export function render({model}) {
     const label = el("label", "", "Alert threshold")
     range = el("input", "")
     Object.assign(range, {type: "range", min: 0, max: steps, step: 1})
-    range.value = Math.round(model.threshold * steps)
+    range.value = step()
     range.setAttribute("aria-label", "Alert threshold")
     range.addEventListener("input", () => move(Number(range.value)))
     range.addEventListener("change", () => { model.threshold = Number(range.value) / steps })
@@ -135,7 +138,7 @@ export function render({model}) {
 
   model.on("kinds", build)
   model.on("threshold", () => {
-    range.value = Math.round(model.threshold * steps)
+    range.value = step()
     move(Number(range.value))
   })
   build()

@@ -52,7 +52,9 @@ def scored_events(n: int, seed: int = 7, labels: bool = False, day: date = DAY) 
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
     def events(kind: str, size: int) -> pl.DataFrame:
-        score = np.clip(rng.exponential(0.07, size), 0, 1).round(4)
+        score = np.clip(rng.exponential(0.07, size), 0, 1)
+        odd = rng.random(size) < 0.003
+        score = np.where(odd, rng.uniform(0.5, 1.05, size).clip(0, 1), score).round(4)
         hosts = rng.integers(2, 250, size)
         servers = rng.integers(1, 40, size)
         auth = kind == "auth"
