@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ def private_cache(configured: str | None, beside: Path) -> Path | None:
     folder = Path(tempfile.mkdtemp(prefix="kernels-"))
     if configured and usual.is_dir():
         shutil.copytree(usual, folder, dirs_exist_ok=True)
+        folder.chmod(stat.S_IRWXU)
     return folder
 
 
