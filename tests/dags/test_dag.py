@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from contracts.layers import STAGES
 from contracts.plan import RunParameters
 from dags.process_launcher import StageProcess
-from tests.dags.conftest import parse
+from tests.dags.parsing import parse
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
