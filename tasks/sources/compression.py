@@ -28,8 +28,9 @@ MEND_DAMAGED = "copy or download it again from where it was written"
 
 @dataclass(frozen=True)
 class Head:
-    """The unpacked beginning of a file, which is all that detection looks at."""
+    """The unpacked beginning of a file, which is what detection looks at."""
 
+    path: Path
     data: bytes
     whole: bool
     """The file ends within ``data``."""
@@ -76,7 +77,7 @@ def read_head(path: Path) -> Head:
         data += piece
         if len(data) > HEAD_BYTES:
             break
-    return Head(data[:HEAD_BYTES], whole=len(data) <= HEAD_BYTES)
+    return Head(path, data[:HEAD_BYTES], whole=len(data) <= HEAD_BYTES)
 
 
 def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ Works on local paths; nothing here knows of plans or storage.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -111,7 +111,7 @@ def ingest_files(
     ``day``: rows of other UTC days count as skipped ``out_of_day``, but for baselines. Raises
     InputError for a file that is damaged.
     """
-    labelled: frozenset[str] = frozenset()
+    labelled = _labelled_kinds(files, folder, options)
     while True:
         try:
             return _Reading(folder, options, day, labelled, progress).read(files)
@@ -171,8 +171,8 @@ class _Reading:
         self._known[key] = file.name
         head, source = detect(file.path)
         if source is None:
-            for _ in read_blocks(file.path) if not head.data else ():
-                pass  # raises where a packed file cannot even begin to be unpacked
+            if not head.data:
+                _unpack_or_raise(file)
             report.skipped_as = UNKNOWN if head.data else EMPTY
             report.note = _what_it_is(head)
             return
@@ -185,8 +185,8 @@ class _Reading:
         except InputError as error:
             # A damaged log of a stream that is not read is no reason to refuse a whole folder.
             if not report.lines or any(report.events.values()) or report.rejected:
-                raise
-            report.skipped_as, report.note = DAMAGED, str(error)
+                raise _named(error, file) from error
+            report.skipped_as, report.note = DAMAGED, str(_named(error, file))
 
     def _keep(
         self,
@@ -246,6 +246,39 @@ class _Writers:
         return [
             Part(kind, file.path, file.rows, report) for kind, file in sorted(self._files.items())
         ]
+
+
+def _named(error: InputError, file: LogFile) -> InputError:
+    """The same error, naming the file as people know it and not its local copy."""
+    return InputError(f"{file.name}{str(error).removeprefix(file.path.name)}")
+
+
+def _unpack_or_raise(file: LogFile) -> None:
+    """Raise InputError for a packed file that cannot even begin to be unpacked."""
+    try:
+        for _ in read_blocks(file.path):
+            return
+    except InputError as error:
+        raise _named(error, file) from error
+
+
+def _labelled_kinds(files: Sequence[LogFile], folder: Path, options: ReadOptions) -> frozenset[str]:
+    """Kinds with labels as far as the files' beginnings show; the rest shows while reading."""
+    found: set[str] = set()
+    beginning = folder / "beginning"
+    for file in files:
+        head, source = detect(file.path)
+        if source is None or b"label" not in head.data:
+            continue
+        beginning.write_bytes(head.data[: head.data.rfind(b"\n") + 1])
+        with suppress(InputError):  # raised again, if need be, where the whole file is read
+            for batch in source.read(beginning, options):
+                found |= {
+                    kind
+                    for kind, frame in batch.events.items()
+                    if frame.height and LABEL_COLUMN in frame.columns
+                }
+    return frozenset(found)
 
 
 def _what_it_is(head: Head) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -23,7 +22,8 @@ from tasks.sources.skipping import Skipped
 from tasks.sources.source import Batch, ReadOptions, rejections
 
 BATCH_ROWS = 65_536
-LONGEST_RECORD_CHARS = 1024 * 1024
+LONGEST_FIELD_CHARS = 64 * 1024
+"""A field that is longer has a quote that is never closed."""
 _DELIMITERS = ",;\t"
 
 
@@ -43,59 +43,86 @@ class RawCsv:
         return bool(head.lines) and _layout(head.lines[0]) is not None
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[Batch]:
-        ids = RecordIds()
-        csv.field_size_limit(LONGEST_RECORD_CHARS)
-        lines = _text_lines(path)
-        layout = _layout(next(lines, "").removesuffix("\n"))
+        csv.field_size_limit(LONGEST_FIELD_CHARS)
+        lines = _Lines(path)
+        layout = _layout(next(lines, ""))
         if layout is None:
-            raise InputError(f"{path.name}: line 1: the header changed while it was read")
+            raise InputError(f"{path.name}: line 1: the header has changed meanwhile; run again")
         yield Batch(lines=1, header=1)
-        # A record of several lines is one: its line is the one that it starts on.
-        reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
-        width = len(layout.columns)
-        start, more = 2, True
-        while more:
-            records: list[tuple[int, list[str]]] = []
-            rejected: list[tuple[int, str, str]] = []
-            skipped = Skipped()
-            seen = 0
-            while seen < BATCH_ROWS:
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    more = False
-                    break
-                except csv.Error as error:
-                    rejected.append((start, f"not CSV: {error}", ""))
-                    seen, start = seen + 1, reader.line_num + 2
-                    continue
-                seen += 1
-                if not cells:
-                    skipped.add("blank")
-                elif len(cells) != width:
-                    reason = f"{len(cells)} fields instead of {width}"
-                    rejected.append((start, reason, layout.delimiter.join(cells)))
-                else:
-                    records.append((start, cells))
-                start = reader.line_num + 2
-            yield _csv_batch(layout, records, rejected, skipped, seen, ids)
+        ids = RecordIds()
+        while (batch := _next_batch(lines, layout, ids)).lines:
+            yield batch
 
 
-def _csv_batch(
-    layout: _Layout,
-    records: Sequence[tuple[int, list[str]]],
-    rejected: list[tuple[int, str, str]],
-    skipped: Skipped,
-    seen: int,
-    ids: RecordIds,
-) -> Batch:
-    columns: dict[str, Any] = {
-        name: [cells[index] for _, cells in records] for index, name in enumerate(layout.columns)
-    }
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(layout.columns, pl.String()))
-    lines = pl.Series("line", [line for line, _ in records], dtype=pl.Int64)
-    text = pl.Series("text", [layout.delimiter.join(cells) for _, cells in records], pl.String)
-    events, malformed = table_rows(frame, layout.kind, lines, text, ids)
+class _Lines(Iterator[str]):
+    """Lines with their ends, as the csv module wants them, of which some can be read again."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = (
+            line
+            for _, block in read_blocks(path)
+            for line in io.StringIO(block.decode("utf-8", "replace"), newline="\n")
+        )
+        self._again: list[str] = []
+        self.taken: list[str] = []
+        """Lines since ``taken`` was last emptied."""
+        self.number = 1
+        """Line that comes next."""
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._lines)
+        self.taken.append(line)
+        self.number += 1
+        return line
+
+    def keep_first(self) -> str:
+        """Give back all taken lines but the first, and return that."""
+        first, *rest = self.taken
+        self._again += reversed(rest)
+        self.number -= len(rest)
+        return first
+
+
+def _next_batch(lines: _Lines, layout: _Layout, ids: RecordIds) -> Batch:
+    """The next records; a batch without lines at the end.
+
+    A record with a quote that is never closed swallows what follows it: only its first line is
+    rejected, and reading goes on with the second.
+    """
+    numbers: list[int] = []
+    texts: list[str] = []
+    records: list[list[str]] = []
+    rejected: list[tuple[int, str, str]] = []
+    skipped = Skipped()
+    seen = 0
+    for seen in range(1, BATCH_ROWS + 1):
+        start, reason, cells = lines.number, "", []
+        lines.taken.clear()
+        try:
+            cells = next(csv.reader(lines, delimiter=layout.delimiter, strict=True))
+        except StopIteration:
+            seen -= 1
+            break
+        except csv.Error as error:
+            reason = f"not CSV ({error})"
+        if not reason and not cells:
+            skipped.add("blank")
+            continue
+        if not reason and len(cells) != len(layout.columns):
+            reason = f"{len(cells)} fields instead of {len(layout.columns)}"
+        if reason:
+            rejected.append((start, reason, lines.keep_first().rstrip("\r\n")))
+        else:
+            numbers.append(start)
+            texts.append("".join(lines.taken).rstrip("\r\n"))
+            records.append(cells)
+    frame = pl.DataFrame(
+        {name: [cells[index] for cells in records] for index, name in enumerate(layout.columns)},
+        schema=dict.fromkeys(layout.columns, pl.String()),
+    )
+    events, malformed = table_rows(
+        frame, layout.kind, pl.Series(numbers, dtype=pl.Int64), texts.__getitem__, ids
+    )
     return Batch(
         lines=seen,
         events={layout.kind: events},
@@ -115,12 +142,6 @@ def _layout(header: str) -> _Layout | None:
         if len(set(names)) == len(names) and (kind := table_kind(names)):
             return _Layout(delimiter, names, kind)
     return None
-
-
-def _text_lines(path: Path) -> Iterator[str]:
-    """Lines with their ends, as the csv module wants them."""
-    for _, block in read_blocks(path):
-        yield from io.StringIO(block.decode("utf-8", "replace"), newline="\n")
 
 
 SOURCE = RawCsv()

@@ -6,8 +6,10 @@ columns are not read.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -27,27 +29,22 @@ class RawParquet:
     name = "raw_parquet"
 
     def recognises(self, head: Head) -> bool:
-        return head.data.startswith(PARQUET_MAGIC)
+        """Parquet with the columns of a kind, or Parquet so damaged that only ``read`` can say."""
+        if not head.data.startswith(PARQUET_MAGIC):
+            return False
+        try:
+            return table_kind(_open(head.path).schema_arrow.names) is not None
+        except InputError:
+            return True
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[Batch]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         ids = RecordIds()
-        try:
-            file = pq.ParquetFile(unpack_to_memory_or_file(path))
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{path.name}: row 1: the Parquet file cannot be read ({_first_line(error)});"
-                " write it again"
-            ) from error
-        names = file.schema_arrow.names
-        kind = table_kind(names)
+        file = _open(path)
+        kind = table_kind(file.schema_arrow.names)
         if kind is None:
-            raise InputError(
-                f"{path.name}: row 1: the Parquet file has the RAW columns of no kind;"
-                " contracts/events.py lists them"
-            )
+            raise InputError(f"{path.name}: row 1: the columns have changed meanwhile; run again")
         row = 1
         batches = file.iter_batches(batch_size=BATCH_ROWS)
         while True:
@@ -61,11 +58,29 @@ class RawParquet:
             if batch is None:
                 return
             frame = pl.DataFrame(pl.from_arrow(batch))
-            text = frame.select(pl.struct(pl.all()).map_elements(str, return_dtype=pl.String))
-            lines = pl.Series("line", range(row, row + frame.height), dtype=pl.Int64)
-            events, rejected = table_rows(frame, kind, lines, text.to_series(), ids)
+            lines = pl.Series(range(row, row + frame.height), dtype=pl.Int64)
+            text = functools.partial(_row_text, frame)
+            events, rejected = table_rows(frame, kind, lines, text, ids)
             yield Batch(lines=frame.height, events={kind: events}, rejected=rejected)
             row += frame.height
+
+
+def _open(path: Path) -> Any:
+    """The ``pyarrow.parquet.ParquetFile``. Raises InputError where it has no readable footer."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(unpack_to_memory_or_file(path))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{path.name}: row 1: the Parquet file cannot be read ({_first_line(error)});"
+            " write it again"
+        ) from error
+
+
+def _row_text(frame: pl.DataFrame, index: int) -> str:
+    return str(frame.row(index))
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from contracts.events import LABEL_COLUMN, RAW_COLUMNS
 from tasks.parquet import polars_type
 from tasks.sources.addresses import is_address
 from tasks.sources.identity import RecordIds
-from tasks.sources.source import HISTORY_COLUMN, REJECTED_SCHEMA, REJECTED_TEXT_CHARS
+from tasks.sources.source import HISTORY_COLUMN, rejections
 from tasks.sources.times import MAX_EPOCH_SECONDS, TIME, any_time
 
 TABLE_KINDS = ("network", "auth")
@@ -33,9 +33,16 @@ def table_kind(names: Iterable[str]) -> str | None:
 
 
 def table_rows(
-    frame: pl.DataFrame, kind: str, lines: pl.Series, text: pl.Series, ids: RecordIds
+    frame: pl.DataFrame,
+    kind: str,
+    lines: pl.Series,
+    text: Callable[[int], str],
+    ids: RecordIds,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(RAW events, rejected) of a table's rows, whatever types its columns have."""
+    """(RAW events, rejected) of a table's rows, whatever types its columns have.
+
+    ``lines``: line of each row; ``text``: what the row at a position said.
+    """
     dtypes = {name: polars_type(dtype) for name, dtype in RAW_COLUMNS[kind].items()}
     for extra in (LABEL_COLUMN, HISTORY_COLUMN):
         if extra in frame.columns:
@@ -55,17 +62,20 @@ def table_rows(
     unreadable = {
         f"unreadable:{name}": given[name].is_not_null() & typed[name].is_null() for name in dtypes
     }
-    checked = typed.with_columns(lines.alias("line"), text.alias("text"), **unreadable)
+    checked = typed.with_columns(lines.alias("line"), **unreadable).with_row_index("row")
     checked = checked.with_columns(problem=reason)
     bad = checked.filter(pl.col("problem").is_not_null())
     good = checked.filter(pl.col("problem").is_null())
     if good["event_id"].null_count():
-        known = zip(good["event_id"], good["text"], strict=True)
-        made = [known_id or ids.of(content) for known_id, content in known]
+        known = zip(good["event_id"], good["row"], strict=True)
+        made = [known_id or ids.of(text(row)) for known_id, row in known]
         good = good.with_columns(pl.Series("event_id", made, dtype=pl.String))
-    rejected = bad.select(
-        "line", reason="problem", text=pl.col("text").str.slice(0, REJECTED_TEXT_CHARS)
-    ).cast(REJECTED_SCHEMA)
+    rejected = rejections(
+        [
+            (line, reason, text(row))
+            for line, reason, row in bad.select("line", "problem", "row").rows()
+        ]
+    )
     return good.select(*dtypes), rejected
 
 
