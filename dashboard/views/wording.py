@@ -103,9 +103,9 @@ def byte_size(value: float) -> str:
     size = float(value)
     for unit in ("B", "kB", "MB", "GB"):
         if abs(size) < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+            return f"{size:.0f} {unit}" if unit == "B" else f"{number(size)} {unit}"
         size /= 1000
-    return f"{size:,.3g} TB"
+    return f"{number(size)} TB"
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -13,9 +13,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Stores, Watched
-from tests.dashboard.publication import alert_rows, audit, publish, scored_events
+from tests.dashboard.made_events import alert_rows, scored_events
+from tests.dashboard.publication import audit, publish
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 Serve = Callable[[dict[str, str]], Served]
 Browse = Callable[..., Watched]
 
@@ -63,7 +65,7 @@ def test_an_analyst_goes_from_the_newest_run_to_the_reason_of_an_alert(
     expect(rows).to_have_count(len(made.alerts))
 
     page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="2026-03-03").click()
+    page.get_by_role("menuitem", name="2026-03-03").click()
     expect(rows).to_have_count(len(older.alerts))
     tab.search(r"run=2026-03-03\.1")
     expect(page.get_by_test_id("health")).to_contain_text("Not the newest")
