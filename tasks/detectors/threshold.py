@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.severity import LOW_ABOVE
+from contracts.severity import ALERT_FLOOR
 
 ALERTS_PER_ENTITY: Final = 5
 """Alerts that one source or one destination may use up: more say the same (one incident)."""
@@ -24,7 +24,7 @@ class Candidate:
 
 def budget_threshold(candidates: Iterable[Candidate], budget: int) -> float:
     """``ml_score`` of the candidate with which ``budget`` alerts are reached, of candidates above
-    LOW, most improbable first; LOW's floor where there are fewer.
+    the alert floor, most improbable first; the floor where there are fewer.
 
     A key whose source or destination has had its share does not use up budget: a scan of a
     thousand targets must not hide the second incident of the day.
@@ -32,7 +32,7 @@ def budget_threshold(candidates: Iterable[Candidate], budget: int) -> float:
     used: Counter[Hashable] = Counter()
     spent = 0
     for candidate in candidates:
-        if candidate.ml_score <= LOW_ABOVE:
+        if candidate.ml_score <= ALERT_FLOOR:
             break
         if any(used[end] >= ALERTS_PER_ENTITY for end in candidate.ends):
             continue
@@ -40,4 +40,4 @@ def budget_threshold(candidates: Iterable[Candidate], budget: int) -> float:
         spent += 1
         if spent == budget:
             return candidate.ml_score
-    return LOW_ABOVE
+    return ALERT_FLOOR

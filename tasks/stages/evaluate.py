@@ -16,7 +16,7 @@ import polars as pl
 from contracts.events import LABEL_COLUMN
 from contracts.layers import EVAL_BUCKET, EVAL_NAME, SCORED_NAME
 from contracts.plan import RunParameters
-from contracts.severity import LOW_ABOVE, SEVERITIES
+from contracts.severity import ALERT_FLOOR, SEVERITIES
 from tasks.detectors.evaluation import day_metrics, histogram, metric_table, severity_counts
 from tasks.detectors.model_files import FAMILY, read_arrays
 from tasks.detectors.ranked_file import ScoredKind, write_ranked
@@ -119,7 +119,7 @@ def _threshold(
         return parameters.alert_threshold
     candidates: list[Candidate] = []
     for kind, scores in scored.items():
-        rows = best_rows(scores, LOW_ABOVE)
+        rows = best_rows(scores, ALERT_FLOOR)
         rows = np.sort(rows[np.argsort(scores.best[rows], kind="stable")[:RANKED_KEYS]])
         ends = rows_at(silver[kind], _ENDS[kind], rows)
         unlikely = models[kind].calibration.minus_log10_p(scores.best[rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.severity import LOW_ABOVE
+from contracts.severity import ALERT_FLOOR
 from tasks.detectors.threshold import Candidate, budget_threshold
 
 
@@ -16,9 +16,9 @@ def test_the_threshold_is_the_score_of_the_last_key_in_the_budget() -> None:
     assert budget_threshold(candidates(0.99, 0.9, 0.8, 0.7, 0.6), 3) == 0.8
 
 
-def test_a_quiet_day_has_fewer_alerts_than_the_budget_and_none_below_low() -> None:
-    assert budget_threshold(candidates(0.9, 0.6, 0.4, 0.3), 50) == LOW_ABOVE
-    assert budget_threshold([], 50) == LOW_ABOVE
+def test_a_quiet_day_has_fewer_alerts_than_the_budget_and_none_below_the_floor() -> None:
+    assert budget_threshold(candidates(0.9, 0.6, 0.4, 0.3), 50) == ALERT_FLOOR
+    assert budget_threshold([], 50) == ALERT_FLOOR
 
 
 @pytest.mark.parametrize("shared", ["src", "dst"])
