@@ -42,9 +42,9 @@ def network_attacks(scene: Scene, rows: int, incidents: Incidents) -> Iterator[F
     """About ``rows`` flows in all, some of every network attack; fewer where a limit says so."""
     teams = 2 + max(0, round(2 * np.log10(max(rows, 1) / 800)))
     victims = scene.rng.permutation(scene.site.workstations)
-    for part, share, most in _PARTS:
+    for part, share, fewest, most in _PARTS:
         wanted = max(1, round(rows * share))
-        groups = max(1, min(teams, wanted // 2))
+        groups = max(1, min(teams, wanted // fewest))
         for number in range(groups):
             victims = np.roll(victims, 1)
             size = min(most, wanted // groups + (number < wanted % groups))
@@ -192,16 +192,17 @@ def _ddos(
     yield scene.talk(kind, start, scene.pick(crowd, count), target, incident=code)
 
 
-# What, share of the attacks' flows, and most flows of one incident, so that a large day stays
-# believable (a beacon a minute makes 1,380 calls in 23 hours).
+# What, share of the attacks' flows; fewest flows of an incident when there are several, so that a
+# small day has few but distinct ones; and the most, so that a large day stays believable (a beacon
+# a minute makes 1,380 calls in 23 hours).
 _PARTS: Final = (
-    (_vertical_scan, 0.12, 4000),
-    (_horizontal_scan, 0.12, 4000),
-    (_slow_scan, 0.09, 2000),
-    (_brute_force, 0.11, 5000),
-    (_spraying, 0.09, 4000),
-    (_beaconing, 0.17, 1380),
-    (_exfiltration, 0.015, 25),
-    (_lateral_movement, 0.11, 800),
-    (_ddos, 0.175, 3000),
+    (_vertical_scan, 0.14, 100, 4000),
+    (_horizontal_scan, 0.13, 100, 4000),
+    (_slow_scan, 0.07, 60, 2000),
+    (_brute_force, 0.11, 40, 5000),
+    (_spraying, 0.09, 60, 4000),
+    (_beaconing, 0.17, 50, 1380),
+    (_exfiltration, 0.015, 4, 25),
+    (_lateral_movement, 0.10, 40, 800),
+    (_ddos, 0.175, 120, 3000),
 )

@@ -43,10 +43,15 @@ NETBIOS: Final = Conversation(
 )
 DHCP: Final = Conversation("udp", "dhcp", 67, (310, 0.1), (300, 0.1), (0.03, 0.9), DATAGRAM)
 CAMERA: Final = Conversation("tcp", "-", 554, (60e6, 0.6), (9000, 0.5), (3300.0, 0.4))
-BACKUP: Final = Conversation("tcp", "-", 9102, (260e6, 1.3), (40e3, 1.0), (240.0, 0.9))
-# What the nightly inventory finds: firewalled, closed and open ports.
-_INVENTORY: Final[Outcomes] = ends(S0=0.34, REJ=0.36, RSTO=0.1, SF=0.2)
-_INVENTORY_PORTS = (21, 22, 23, 80, 135, 139, 161, 443, 445, 515, 631, 3306, 3389, 5432, 5985, 8080)
+BACKUP: Final = Conversation("tcp", "-", 9102, (260e6, 0.7), (40e3, 0.6), (240.0, 0.9))
+# What the nightly inventory finds: mostly what it knows, some firewalled or closed ports.
+_INVENTORY = SMB.but(
+    service="-",
+    sent=(90, 0.6),
+    seconds=(0.3, 1.0),
+    outcomes=ends(SF=0.45, RSTO=0.1, REJ=0.25, S0=0.2),
+)
+_INVENTORY_PORTS = (22, 80, 135, 443, 445, 3389, 9100)
 _CUSTOMERS: Final[Outcomes] = ends(
     SF=0.74, RSTO=0.07, RSTR=0.05, S1=0.02, S3=0.02, S0=0.07, REJ=0.02, RSTOS0=0.01
 )
@@ -174,7 +179,7 @@ def _backups(scene: Scene, count: int) -> Iterator[Flows]:
     """Every night the servers send to the backup server, and that sends a copy outside."""
     site, rng = scene.site, scene.rng
     start = scene.clock.between(rng, count, 0.5, 4.5)
-    source = scene.pick(site.servers, count)
+    source = np.resize(site.servers, count)
     yield scene.talk(BACKUP, start, source, np.full(count, site.server["backup1"]))
     copies = max(2, count // 4)
     start = scene.clock.between(rng, copies, 3.0, 7.0)
@@ -195,13 +200,13 @@ def _updates(scene: Scene, count: int) -> Iterator[Flows]:
 
 
 def _inventory(scene: Scene, count: int) -> Iterator[Flows]:
-    """The nightly inventory knocks on the usual ports of everything: a benign scanner."""
+    """The nightly inventory knocks on the usual ports of servers and printers: a benign scanner."""
     site, rng = scene.site, scene.rng
     start = scene.clock.between(rng, count, 1.5, 3.5)
-    target = scene.pick(np.concatenate([site.hosts, site.retired]), count)
-    kind = SMB.but(service="-", outcomes=_INVENTORY, sent=(90, 0.6), seconds=(0.3, 1.0))
+    target = scene.pick(np.concatenate([site.servers, site.printers, site.retired]), count)
     source = np.full(count, site.server["inventory1"])
-    yield scene.talk(kind, start, source, target, port=rng.choice(_INVENTORY_PORTS, count))
+    port = rng.choice(_INVENTORY_PORTS, count)
+    yield scene.talk(_INVENTORY, start, source, target, port=port)
 
 
 def _customers(scene: Scene, count: int) -> Iterator[Flows]:
@@ -247,7 +252,7 @@ _PARTS: Final = (
     (0.003, _cameras),
     (0.002, _backups),
     (0.004, _updates),
-    (0.012, _inventory),
+    (0.004, _inventory),
     (0.036, _customers),
     (0.004, _icmp_errors),
 )

@@ -90,7 +90,7 @@ def _group(name: str) -> Targets:
 
 # Share of a working day's benign flows, what, to whom, flows a burst, seconds within a burst.
 _ACTIVITIES: Final[tuple[tuple[float, Conversation, Targets, int, float], ...]] = (
-    (0.155, HTTPS, _favourites, 9, 60.0),
+    (0.180, HTTPS, _favourites, 9, 60.0),
     (0.020, HTTP, _favourites, 5, 60.0),
     (0.050, QUIC, _favourites, 6, 60.0),
     (0.150, DNS, _resolvers, 8, 60.0),
@@ -106,10 +106,10 @@ _ACTIVITIES: Final[tuple[tuple[float, Conversation, Targets, int, float], ...]] 
     (0.007, HTTP.but(service="-", port=9100, sent=(250e3, 1.4)), _printers, 2, 60.0),
     (0.002, HTTP.but(service="-", port=9100, outcomes=UNREACHABLE), _printers, 3, 20.0),
     (0.008, MEDIA, _favourites, 2, 30.0),
-    (0.018, PEER, _colleagues, 12, 60.0),
-    (0.014, SMB.but(outcomes=UNREACHABLE), _retired, 4, 60.0),
-    (0.011, HTTPS.but(outcomes=UNREACHABLE), _elsewhere, 4, 30.0),
-    (0.006, HTTPS.but(port=8443, outcomes=FLAKY), _elsewhere, 3, 30.0),
+    (0.010, PEER, _colleagues, 12, 60.0),
+    (0.006, SMB.but(outcomes=UNREACHABLE), _retired, 4, 60.0),
+    (0.005, HTTPS.but(outcomes=UNREACHABLE), _elsewhere, 4, 30.0),
+    (0.004, HTTPS.but(port=8443, outcomes=FLAKY), _elsewhere, 3, 30.0),
     (0.004, RDP.but(seconds=(300.0, 1.5)), _named("app1", "file1", "dc1"), 2, 200.0),
 )
 # Discovery, one sender's shouts a burst: what, group, source port (None: ephemeral).
