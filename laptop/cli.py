@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None,
     pretty_exceptions_enable=False, help="The whole system on one machine.",
 )  # fmt: skip
+REDIRECTED_WIDTH = 120
+"""Columns of output that goes to a file: sentences stay on few lines."""
 LEFTOVERS = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 
 
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
     except RunFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted; services and runs go on (make status, make stop)", file=sys.stderr)
         return 130
     except Exception as error:
@@ -81,7 +83,10 @@ def run(
     from laptop.run import run as run_dag
 
     wanted = Wanted(files["INPUT"], files["BASELINE"], day.date() if day else None, parameters)
-    run_dag(State(), wanted, Console())
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, REDIRECTED_WIDTH)
+    run_dag(State(), wanted, console)
 
 
 @app.command()

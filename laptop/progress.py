@@ -16,6 +16,7 @@ from laptop.airflow_api import ENDED, TaskState
 
 TASKS = ("plan", *STAGES, "publish")
 POLL_S = 0.4
+SETTLED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 WORDS = {
     None: ("waiting", "dim"),
     "scheduled": ("waiting", "dim"),
@@ -44,12 +45,13 @@ def watch(
     told: dict[str, str] = {}
 
     def look() -> tuple[str, dict[str, TaskState]]:
-        state = run_state()  # before the tasks: a run that has ended changes them no more
         now = dict(tasks())
         for task in now.values():
             if task.state == "success" and task.task not in seen:
                 seen[task.task] = rows(task.task, task.attempt)
-        return state, now
+        # each question costs the API server what a stage then lacks: only when it may have ended
+        unsettled = any(task.state not in SETTLED for task in now.values())
+        return "running" if unsettled and _begun(now) else run_state(), now
 
     if not console.is_terminal:
         while True:

@@ -82,15 +82,15 @@ def _facts(published: dict[str, Any], incidents: int) -> list[tuple[str, str]]:
             f"{published['rows_in']:,} read, {published['rows_rejected']:,} rejected, "
             f"skipped: {skipped or 'none'}",
         ),
-        ("Model", str(model.get("location") or "none")),
+        (
+            "Model",
+            str(model.get("location") or "none")
+            + (" (cold start: no clean earlier day)" if published["cold_start"] else ""),
+        ),
     ]
     figures = (summary.get("figures") or {}).get("train") or {}
     for kind, told in sorted((figures.get("kinds") or {}).items()):
         facts.append(("", f"{kind}: {told.get('trained_on', '')}"))
-    if published["cold_start"]:
-        facts.append(
-            ("", "Cold start: no clean earlier day yet, so the day itself was the example")
-        )
     facts.append(("Alerts", f"{published['alerts']:,} in {incidents:,} incidents"))
     return facts
 

@@ -12,7 +12,7 @@ import pytest
 from contracts.layers import BUCKETS, EVAL_BUCKET, RAW_BUCKET, run_slug
 from tests.system import PublishedRun, RunningSystem
 
-pytestmark = pytest.mark.scheduler
+pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
 
 
 def test_the_run_ends_with_what_was_read_and_found(
@@ -37,7 +37,7 @@ def test_the_run_ends_with_what_was_read_and_found(
     assert f"{rows_in:,} read, {rejected:,} rejected" in output
     assert f"{alerts:,} in " in output
     assert cold_start is True
-    assert "Cold start" in output
+    assert "(cold start: " in output
     assert running_system.system.airflow_url in output
     assert running_system.system.app_url in output
 
