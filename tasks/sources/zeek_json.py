@@ -180,8 +180,6 @@ def _text(value: Any) -> str | None:
     """A JSON value as the text that Zeek's TSV would have; sets and vectors joined by commas."""
     if value is None:
         return None
-    if isinstance(value, bool):
-        return "T" if value else "F"
     if isinstance(value, list):
         return ",".join(_text(item) or "" for item in value)
     if isinstance(value, str):

@@ -127,6 +127,8 @@ def _fast(header: _Header, block: bytes, lines: int) -> pl.DataFrame | None:
     last = len(header.fields) - 1
     if len(header.separator) != 1 or not columns.keys() >= {"uid", *ADDRESSES} or last < 1:
         return None
+    if block.count(b"\r") != block.count(b"\r\n"):
+        return None  # the parser would drop carriage returns within a line as well
     names = {index: name for name, index in columns.items()}
     if FIELDS.get(names.get(last, ""), pl.String()) != pl.String():
         return None
@@ -168,7 +170,7 @@ def _careful(header: _Header, block: bytes, numbers: list[int] | range, ids: Rec
     frame = pl.DataFrame({"line": pl.Series(numbers, dtype=pl.Int64), "text": text}).with_columns(
         pl.col("text").str.strip_suffix("\r")
     )
-    blank = frame["text"].str.strip_chars(" \t") == ""
+    blank = frame["text"] == ""
     skipped = Skipped()
     skipped.add("blank", int(blank.sum()))
     frame = frame.filter(~blank)
