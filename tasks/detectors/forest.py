@@ -71,7 +71,8 @@ class Forest:
     def depths(self, by_feature: Float32) -> Float64:
         """Sum over the trees of each row's path length; rows are split between the cores."""
         rows = by_feature.shape[1]
-        total = np.zeros(rows)
+        total = np.empty(rows)
+        lowest, usual_depth = self._lowest(by_feature.shape[0]), self._usual_depth()
         blocks = -(-rows // BLOCK_ROWS)
         cores = max(1, min(usable_cores(), blocks))
         share = -(-blocks // cores) * BLOCK_ROWS
@@ -79,8 +80,8 @@ class Forest:
 
         def walk(part: tuple[int, int]) -> None:
             _walk(
-                by_feature, part[0], part[1], self.feature, self.threshold, self.left,
-                self.path_length, self.tree_start, self.tree_depth, total,
+                by_feature, part[0], part[1], lowest, usual_depth, self.feature, self.threshold,
+                self.left, self.path_length, self.tree_start, self.tree_depth, total,
             )  # fmt: skip
 
         if len(parts) <= 1:
@@ -89,6 +90,22 @@ class Forest:
         else:
             with ThreadPoolExecutor(len(parts)) as pool:
                 list(pool.map(walk, parts))
+        return total
+
+    def _lowest(self, features: int) -> Float32:
+        """The lowest threshold of each feature; infinity for one that no tree looks at."""
+        lowest = np.full(features, np.inf, dtype=np.float32)
+        np.minimum.at(lowest, self.feature, self.threshold)
+        return lowest
+
+    def _usual_depth(self) -> float:
+        """Sum of path lengths of a row that goes left everywhere, added up tree by tree as the
+        kernel does."""
+        total = 0.0
+        for node in self.tree_start[:-1]:
+            while self.left[node] != node:
+                node = self.left[node]
+            total += float(self.path_length[node])
         return total
 
 
@@ -172,6 +189,8 @@ def _walk_rows(
     by_feature: Float32,
     first: int,
     last: int,
+    lowest: Float32,
+    usual_depth: float,
     feature: Int32,
     threshold: Float32,
     left: Int32,
@@ -180,47 +199,66 @@ def _walk_rows(
     tree_depth: Int32,
     total: Float64,
 ) -> None:
-    """Add each tree's path length of rows ``first``…``last`` to ``total``; 8 rows at a time, so
-    that one row's loads overlap with the others'."""
+    """Sum each tree's path length of rows ``first``…``last`` into ``total``. A row without a value
+    above its feature's ``lowest`` threshold goes left everywhere and gets ``usual_depth``; the
+    others are walked 8 at a time, so that one row's loads overlap with the others'."""
     width = by_feature.shape[0]
     rows = np.empty((256, width), np.float32)
+    high = np.empty(256, np.int8)
+    walked = np.empty(264, np.int64)
     for start in range(first, last, 256):
-        count = min(256, last - start)
+        size = min(256, last - start)
+        high[:] = 0
         for j in range(width):
-            for i in range(count):
-                rows[i, j] = by_feature[j, start + i]
+            edge = lowest[j]
+            for i in range(size):
+                value = by_feature[j, start + i]
+                rows[i, j] = value
+                high[i] |= value > edge
+        count = 0
+        for i in range(size):
+            total[start + i] = usual_depth
+            if high[i]:
+                total[start + i] = 0.0
+                walked[count] = i
+                count += 1
+        if count == 0:
+            continue
         for t in range(tree_depth.shape[0]):
             root = tree_start[t]
             steps = tree_depth[t]
             i = 0
             while i + 8 <= count:
                 a = b = c = d = e = f = g = h = root
+                ra, rb, rc, rd = walked[i], walked[i + 1], walked[i + 2], walked[i + 3]
+                re, rf, rg, rh = walked[i + 4], walked[i + 5], walked[i + 6], walked[i + 7]
                 for _ in range(steps):
-                    a = left[a] + (rows[i, feature[a]] > threshold[a])
-                    b = left[b] + (rows[i + 1, feature[b]] > threshold[b])
-                    c = left[c] + (rows[i + 2, feature[c]] > threshold[c])
-                    d = left[d] + (rows[i + 3, feature[d]] > threshold[d])
-                    e = left[e] + (rows[i + 4, feature[e]] > threshold[e])
-                    f = left[f] + (rows[i + 5, feature[f]] > threshold[f])
-                    g = left[g] + (rows[i + 6, feature[g]] > threshold[g])
-                    h = left[h] + (rows[i + 7, feature[h]] > threshold[h])
-                total[start + i] += path_length[a]
-                total[start + i + 1] += path_length[b]
-                total[start + i + 2] += path_length[c]
-                total[start + i + 3] += path_length[d]
-                total[start + i + 4] += path_length[e]
-                total[start + i + 5] += path_length[f]
-                total[start + i + 6] += path_length[g]
-                total[start + i + 7] += path_length[h]
+                    a = left[a] + (rows[ra, feature[a]] > threshold[a])
+                    b = left[b] + (rows[rb, feature[b]] > threshold[b])
+                    c = left[c] + (rows[rc, feature[c]] > threshold[c])
+                    d = left[d] + (rows[rd, feature[d]] > threshold[d])
+                    e = left[e] + (rows[re, feature[e]] > threshold[e])
+                    f = left[f] + (rows[rf, feature[f]] > threshold[f])
+                    g = left[g] + (rows[rg, feature[g]] > threshold[g])
+                    h = left[h] + (rows[rh, feature[h]] > threshold[h])
+                total[start + ra] += path_length[a]
+                total[start + rb] += path_length[b]
+                total[start + rc] += path_length[c]
+                total[start + rd] += path_length[d]
+                total[start + re] += path_length[e]
+                total[start + rf] += path_length[f]
+                total[start + rg] += path_length[g]
+                total[start + rh] += path_length[h]
                 i += 8
             while i < count:
                 a = root
+                ra = walked[i]
                 for _ in range(steps):
-                    a = left[a] + (rows[i, feature[a]] > threshold[a])
-                total[start + i] += path_length[a]
+                    a = left[a] + (rows[ra, feature[a]] > threshold[a])
+                total[start + ra] += path_length[a]
                 i += 1
 
 
 _walk: Callable[..., None] = compiled(
-    "void(f4[:,::1],i8,i8,i4[::1],f4[::1],i4[::1],f8[::1],i4[::1],i4[::1],f8[::1])"
+    "void(f4[:,::1],i8,i8,f4[::1],f8,i4[::1],f4[::1],i4[::1],f8[::1],i4[::1],i4[::1],f8[::1])"
 )(_walk_rows)

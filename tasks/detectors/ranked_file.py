@@ -7,11 +7,13 @@ then holds its rows from every slice and is sorted by rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +25,12 @@ from contracts.severity import NORMAL, SEVERITY_FLOORS
 from tasks.detectors.slices import slices
 
 Float64 = npt.NDArray[np.float64]
+Result = TypeVar("Result")
 
 BUCKET_ROWS: Final = 24 * SCORED_ROW_GROUP
 """Rows sorted at a time: a whole number of row groups."""
+AT_ONCE: Final = 2
+"""Slices and buckets that are worked on at the same time."""
 _RANK: Final = "rank"
 
 DTYPES: Final[dict[str, pl.DataType]] = {
@@ -50,6 +55,14 @@ class ScoredKind:
     ml_score: Float64
 
 
+@dataclass(frozen=True)
+class _Run:
+    """Rows of one slice that rank in one bucket."""
+
+    kind: str
+    path: Path
+
+
 def write_ranked(kinds: Sequence[ScoredKind], output: Path, workdir: Path) -> int:
     """One file of ``SCORED_COLUMNS``, lowest decision function first; returns its rows.
 
@@ -58,16 +71,19 @@ def write_ranked(kinds: Sequence[ScoredKind], output: Path, workdir: Path) -> in
     decision = np.concatenate([kind.decision for kind in kinds])
     rank = np.empty(len(decision), dtype=np.uint32)
     rank[np.argsort(decision, kind="stable")] = np.arange(len(decision), dtype=np.uint32)
-    buckets: list[list[tuple[str, Path]]] = [[] for _ in range(0, len(decision), BUCKET_ROWS)]
-    first = 0
-    for kind in kinds:
-        for events in _scored_slices(kind, rank[first : first + len(kind.decision)]):
-            _spill(kind.kind, events, buckets, workdir)
-        first += len(kind.decision)
+    buckets: list[list[_Run]] = [[] for _ in range(0, len(decision), BUCKET_ROWS)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        spills = (
+            (_spill, kind, events, workdir / f"{kind}-{start}", len(buckets))
+            for kind, start, events in _scored_slices(kinds, rank)
+        )
+        for runs in _in_order(pool, spills):
+            for bucket, run in runs:
+                buckets[bucket].append(run)
 
     def sorted_buckets(*_: Any) -> Iterator[pl.DataFrame]:
-        for files in buckets:
-            yield _bucket(files)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from _in_order(pool, ((_bucket, runs) for runs in buckets))
 
     ranked = register_io_source(sorted_buckets, schema=SCORED_SCHEMA)
     ranked.sink_parquet(
@@ -85,48 +101,67 @@ def severities(ml_score: str) -> pl.Expr:
     return named
 
 
-def _scored_slices(kind: ScoredKind, rank: npt.NDArray[np.uint32]) -> Iterator[pl.DataFrame]:
-    present = pl.read_parquet_schema(kind.silver)
-    columns = [name for name in SCORED_COLUMNS if name in present]
-    start = 0
-    for events in slices(kind.silver, columns, BUCKET_ROWS):
-        rows = slice(start, start + events.height)
-        start += events.height
-        yield events.with_columns(
-            anomaly_score=pl.Series(kind.decision[rows]),
-            ml_score=pl.Series(kind.ml_score[rows]),
-            rank=pl.Series(rank[rows]),
-        )
+def _in_order(
+    pool: ThreadPoolExecutor, calls: Iterable[tuple[Callable[..., Result], *tuple[Any, ...]]]
+) -> Iterator[Result]:
+    """Results in the order of the calls, with the next ones under way but not more."""
+    pending: deque[Future[Result]] = deque()
+    for function, *arguments in calls:
+        pending.append(pool.submit(function, *arguments))
+        if len(pending) == AT_ONCE:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
-def _spill(
-    kind: str, events: pl.DataFrame, buckets: list[list[tuple[str, Path]]], workdir: Path
-) -> None:
-    """Append the rows of a slice to the files of the buckets they rank in."""
+def _scored_slices(
+    kinds: Sequence[ScoredKind], rank: npt.NDArray[np.uint32]
+) -> Iterator[tuple[str, int, pl.DataFrame]]:
+    """Kind, first row and events of each slice, with its scores and ranks."""
+    ranked = 0
+    for kind in kinds:
+        present = pl.read_parquet_schema(kind.silver)
+        columns = [name for name in SCORED_COLUMNS if name in present]
+        start = 0
+        for events in slices(kind.silver, columns, BUCKET_ROWS):
+            rows = slice(start, start + events.height)
+            yield (
+                kind.kind,
+                start,
+                events.with_columns(
+                    anomaly_score=pl.Series(kind.decision[rows]),
+                    ml_score=pl.Series(kind.ml_score[rows]),
+                    rank=pl.Series(rank[ranked : ranked + events.height]),
+                ),
+            )
+            start += events.height
+            ranked += events.height
+
+
+def _spill(kind: str, events: pl.DataFrame, stem: Path, buckets: int) -> list[tuple[int, _Run]]:
+    """Write the rows of a slice to a file for each bucket they rank in, named after ``stem``."""
     ordered = events.sort(_RANK)
-    edges = np.arange(len(buckets) + 1) * BUCKET_ROWS
+    edges = np.arange(buckets + 1) * BUCKET_ROWS
     cuts = np.searchsorted(ordered[_RANK].to_numpy(), edges)
+    runs = []
     for bucket, (start, stop) in enumerate(pairwise(cuts)):
         if stop > start:
-            path = workdir / f"ranked-{bucket}-{len(buckets[bucket])}.arrow"
+            path = stem.with_name(f"{stem.name}-{bucket}.arrow")
             ordered.slice(start, stop - start).write_ipc(path, compression="lz4")
-            buckets[bucket].append((kind, path))
+            runs.append((bucket, _Run(kind, path)))
+    return runs
 
 
-def _bucket(files: list[tuple[str, Path]]) -> pl.DataFrame:
+def _bucket(runs: list[_Run]) -> pl.DataFrame:
     """A bucket's rows by rank, with all columns; its files are gone afterwards."""
     parts = []
-    for kind, path in files:
-        part = pl.read_ipc(path).with_columns(kind=pl.lit(kind))
-        absent = [
-            pl.lit(None, dtype).alias(name)
+    for run in runs:
+        part = pl.read_ipc(run.path).with_columns(kind=pl.lit(run.kind))
+        run.path.unlink()
+        columns = [
+            pl.col(name).cast(dtype) if name in part.columns else pl.lit(None, dtype).alias(name)
             for name, dtype in SCORED_SCHEMA.items()
-            if name not in part.columns
         ]
-        columns = (
-            pl.col(name).cast(dtype) for name, dtype in SCORED_SCHEMA.items() if name != "severity"
-        )
-        parts.append(part.with_columns(absent).select(*columns, _RANK))
-        path.unlink()
+        parts.append(part.select(*columns, _RANK))
     rows = pl.concat(parts).sort(_RANK)
     return rows.with_columns(severity=severities("ml_score")).select(SCORED_SCHEMA.names())

@@ -104,9 +104,12 @@ def first_keys(scores: DayScores, count: int) -> npt.NDArray[np.int64]:
 
 
 def _truth(label: pl.Series) -> pl.DataFrame:
-    text = label.cast(pl.String).str.strip_chars()
-    attack = text.str.to_lowercase().is_in(MALICIOUS_LABELS).fill_null(False)
-    return pl.DataFrame({"label": text.cast(pl.Categorical), "attack": attack})
+    """``label`` and whether it means an attack; a null one does not."""
+    label = label.cast(pl.String)
+    named = label.unique().drop_nulls()
+    meaning = named.str.strip_chars().str.to_lowercase().is_in(MALICIOUS_LABELS)
+    attack = label.is_in(named.filter(meaning).implode()).fill_null(False)
+    return pl.DataFrame({"label": label.cast(pl.Categorical), "attack": attack})
 
 
 def _label_counts(truth: pl.DataFrame | None) -> dict[str, int]:
