@@ -19,9 +19,9 @@ AROUND_ROWS: Final = 50
 
 TEXT_COLUMNS: Final = tuple(n for n, t in SCORED_COLUMNS.items() if t == "String")
 SEARCHED_COLUMNS: Final = (
-    "src_ip", "dst_ip", "user", "host", "protocol", "service", "conn_state", "outcome", "event_id",
+    "src_ip", "dst_ip", "user", "host", "protocol", "service", "conn_state", "outcome", "label",
 )  # fmt: skip
-"""Columns of the free-text search over any field."""
+"""Columns of the free-text search over any field; ids are searched in their own column."""
 
 KEY_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "network": ("src_ip", "dst_ip", "protocol", "dst_port"),
@@ -29,6 +29,8 @@ KEY_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What makes two events of a kind one key (contracts.events.KEY_COLUMNS)."""
 _OTHER_KEY: Final = ("src_ip", "dst_ip", "user", "host")
+
+_ALL: Final = ", ".join(f'"{name}"' for name in SCORED_COLUMNS)
 
 _lock = threading.Lock()
 _engine: duckdb.DuckDBPyConnection | None = None
@@ -90,23 +92,48 @@ class ScoredEvents:
     def page(self, wanted: EventQuery) -> Page:
         """At most ``PAGE_ROWS`` events and how many match in all."""
         where, parameters = _where(wanted)
-        order = _order(wanted.sort)
-        columns = ", ".join(f'"{name}"' for name in SCORED_COLUMNS)
-        names, rows = query(
-            f"SELECT {columns} FROM read_parquet(?) {where} {order} LIMIT ? OFFSET ?",  # noqa: S608
-            [str(self.path), *parameters, PAGE_ROWS, max(0, wanted.offset)],
-        )
+        offset = max(0, wanted.offset)
+        at = self._sorted(wanted.sort, where, parameters, offset)
+        if at is None:
+            names, rows = query(
+                f"SELECT {_ALL} FROM read_parquet(?) {where} LIMIT ? OFFSET ?",  # noqa: S608
+                [str(self.path), *parameters, PAGE_ROWS, offset],
+            )
+        else:
+            names, rows = query(
+                f"SELECT {_ALL} FROM read_parquet(?, file_row_number = true) "  # noqa: S608
+                "WHERE file_row_number IN (SELECT unnest(?)) "
+                "ORDER BY list_position(?, file_row_number)",
+                [str(self.path), at, at],
+            )
         _, total = query(
             f"SELECT count(*) FROM read_parquet(?) {where}",  # noqa: S608
             [str(self.path), *parameters],
         )
-        return Page(names, tuple(rows), int(total[0][0]), max(0, wanted.offset))
+        return Page(names, tuple(rows), int(total[0][0]), offset)
+
+    def _sorted(
+        self, sort: str, where: str, parameters: list[Any], offset: int
+    ) -> list[int] | None:
+        """Row numbers of the page in the order asked for; None for the stored order.
+
+        Only the sort column is read for all rows, the other columns for the page's rows.
+        """
+        name = sort.removeprefix("-")
+        if name not in SCORED_COLUMNS:
+            return None
+        direction = "DESC" if sort.startswith("-") else "ASC"
+        _, rows = query(
+            f"SELECT file_row_number FROM read_parquet(?, file_row_number = true) {where} "  # noqa: S608
+            f'ORDER BY "{name}" {direction} NULLS LAST, file_row_number LIMIT ? OFFSET ?',
+            [str(self.path), *parameters, PAGE_ROWS, offset],
+        )
+        return [row[0] for row in rows]
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One event by its id; None when the run has no such event."""
-        columns = ", ".join(f'"{name}"' for name in SCORED_COLUMNS)
         names, rows = query(
-            f"SELECT {columns} FROM read_parquet(?) WHERE event_id = ? LIMIT 1",  # noqa: S608
+            f"SELECT {_ALL} FROM read_parquet(?) WHERE event_id = ? LIMIT 1",  # noqa: S608
             [str(self.path), event_id],
         )
         return dict(zip(names, rows[0], strict=True)) if rows else None
@@ -116,9 +143,8 @@ class ScoredEvents:
         key = KEY_COLUMNS.get(str(event["kind"]), _OTHER_KEY)
         same = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in key)
         values = [str(self.path), event["kind"], *(event[name] for name in key)]
-        columns = ", ".join(f'"{name}"' for name in SCORED_COLUMNS)
         names, rows = query(
-            f"SELECT * EXCLUDE total FROM (SELECT {columns}, count(*) OVER () AS total "  # noqa: S608
+            f"SELECT * EXCLUDE total FROM (SELECT {_ALL}, count(*) OVER () AS total "  # noqa: S608
             f"FROM read_parquet(?) WHERE kind = ? AND {same} "
             "ORDER BY abs(epoch_us(timestamp) - epoch_us(CAST(? AS TIMESTAMPTZ))), event_id "
             "LIMIT ?) ORDER BY timestamp, event_id",
@@ -158,11 +184,3 @@ def _matches(column: str, text: str) -> tuple[str, list[Any]]:
     names = (column,) if column in TEXT_COLUMNS else SEARCHED_COLUMNS
     either = " OR ".join(f'contains(lower("{name}"), ?)' for name in names)
     return f"({either})", [text.lower()] * len(names)
-
-
-def _order(sort: str) -> str:
-    name = sort.removeprefix("-")
-    if name not in SCORED_COLUMNS:
-        return ""
-    direction = "DESC" if sort.startswith("-") else "ASC"
-    return f'ORDER BY "{name}" {direction} NULLS LAST, anomaly_score, event_id'

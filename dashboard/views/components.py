@@ -43,6 +43,7 @@ class DataTable(JSComponent):
     total = param.Integer(0)
     offset = param.Integer(0)
     step = param.Integer(50)
+    counted = param.Boolean(False, doc="Say how many rows there are, even on a single page.")
     label = param.String("")
     nothing = param.String("Nothing to show.")
     testid = param.String("table")

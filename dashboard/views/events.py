@@ -49,6 +49,7 @@ class EventsView:
             label="Scored events",
             nothing="No event matches; widen the filters.",
             testid="events",
+            counted=True,
             step=PAGE_ROWS,
         )
         columns = {_ANY: "", **{title(name): name for name in SCORED_COLUMNS if name in _COLUMNS}}

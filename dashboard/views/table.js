@@ -122,7 +122,7 @@ export function render({model}) {
     scroll.className = "scroll"
     scroll.append(table)
     const parts = [scroll]
-    if (model.total > model.step || !model.rows.length) parts.push(pager())
+    if (model.counted || model.total > model.step || !model.rows.length) parts.push(pager())
     root.replaceChildren(...parts)
     root.dataset.drawn = String(model.drawn)
   }

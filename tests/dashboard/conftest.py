@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from dashboard.store.results import Results
 from dashboard.store.settings import StoreSettings
@@ -48,7 +48,7 @@ class Stores:
             pg_host=env["PG_HOST"],
             pg_port=int(env["PG_PORT"]),
             pg_user=env["PG_USER"],
-            pg_password=env["PG_PASSWORD"],  # type: ignore[arg-type]
+            pg_password=env["PG_PASSWORD"],
             pg_database=env["PG_DATABASE"],
             soc_store=Path(env["SOC_STORE"]),
             soc_cache_dir=Path(env["SOC_CACHE_DIR"]),
@@ -169,11 +169,15 @@ def browse(chromium: Browser) -> Iterator[Callable[..., Watched]]:
             if kind in ("error", "warning"):
                 watched.complaints.append(f"{kind}: {text}")
 
+        def dismiss(dialog: Dialog) -> None:
+            watched.dialogs.append(dialog.message)
+            dialog.dismiss()
+
         page.on("request", lambda r: None if own(r.url) else watched.elsewhere.append(r.url))
         page.on("websocket", lambda w: None if own(w.url) else watched.elsewhere.append(w.url))
         page.on("console", lambda m: note(m.type, m.text))
         page.on("pageerror", lambda e: watched.complaints.append(str(e)))
-        page.on("dialog", lambda d: (watched.dialogs.append(d.message), d.dismiss()))
+        page.on("dialog", dismiss)
         return watched
 
     yield start

@@ -108,8 +108,8 @@ def test_events_are_filtered_sorted_and_paged_and_the_threshold_counts_them(
     expect(rows).to_have_count(50)
 
     table.get_by_role("button", name="Bytes").click()
-    most = made.events["bytes"].max()
-    expect(rows.first).to_contain_text(f"{most:,}")
+    most = made.events.sort("bytes", descending=True, nulls_last=True).row(0, named=True)
+    expect(rows.first).to_contain_text(f"{most['bytes']:,}")
     table.get_by_role("button", name="Next page").click()
     expect(table).to_contain_text("51–100 of 1,000")
     tab.search(r"sort=-bytes.*offset=50")

@@ -32,7 +32,7 @@ def on_s3(object_storage: ObjectStorage, tmp_path: Path) -> StoreSettings:
     return StoreSettings(
         aws_endpoint_url=env["AWS_ENDPOINT_URL"],
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],  # type: ignore[arg-type]
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         aws_region=env.get("AWS_REGION", "us-east-1"),
         soc_cache_dir=tmp_path / "cache",
     )
