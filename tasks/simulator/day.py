@@ -31,7 +31,7 @@ _AUTH_SHARE = 0.03  # of the events are accepted and failed logins; the rest are
 _NETWORK_ATTACKS = 0.04  # of the flows: under the promised 5 % with room for the logins' flows
 _AUTH_ATTACKS = 0.042
 _FEWEST_EVENTS = 500  # below, a day has no shape
-_MOST_EVENTS = 50_000_000
+_MOST_EVENTS = 20_000_000  # about 5 GiB of memory
 _LOGINS_AN_EVENT = 0.85  # connections a login event: some carry several failures
 _CRON_RUNS = 0.3  # a login event, shown in auth.log
 # Independent randomness of each part, so that attacks do not change the benign traffic.
