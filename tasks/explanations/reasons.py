@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,12 @@ from tasks.explanations.tree_shap import decision_attributions, path_tables
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+SYMPTOMS: Final = frozenset({"unanswered", "rare", "rate", "prevalence"})
+"""Families that say how single flows look, not what somebody does with them."""
+PATTERN_SHARE: Final = 0.1
+"""Share of the strongest family's push from which a pattern names the technique instead."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,21 @@ def reasons_of(kind: str, model: KindModel, rows: Float32) -> Reasons:
 
 
 def _family(features: list[Feature], pushes: Float64, may: Bools) -> str | None:
-    """The family with the most negative sum over its culprits; the first of equals."""
+    """The family with the most negative sum over its culprits; the first of equals.
+
+    A pattern comes before the symptoms it shows in, if it has a part in the score worth telling: a
+    scan's flows are unanswered and end in a rare state, but "tried 412 ports" is what happened.
+    """
     total: dict[str, float] = {}
     for index in np.flatnonzero(may):
         family = features[index].family
         total[family] = total.get(family, 0.0) + float(pushes[index])
-    return min(total, key=lambda name: total[name]) if total else None
+    if not total:
+        return None
+    strongest = min(total, key=lambda name: total[name])
+    enough = PATTERN_SHARE * total[strongest]
+    patterns = {name for name in total if name not in SYMPTOMS and total[name] <= enough}
+    return min(patterns, key=lambda name: total[name]) if patterns else strongest
 
 
 def _hardest(pushes: Float64, allowed: Bools) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ _NOTHING: Final = {
     "network": "{src} reached {dst} on {port}: no single feature stands out",
     "auth": "{user} logged in from {src} on {host}: no single feature stands out",
 }
+_NOUGHTS: Final = ("0", "0 %", "0 bytes")
 _SERVICE: Final = "an unknown application"
 _STATE: Final = "an unknown state"
 
@@ -24,9 +26,12 @@ def sentence(
     ``value`` and ``usual`` are on the stored scale; ``event`` has the columns of a scored event.
     """
     seen, common = value_and_usual(feature, value, usual)
-    return feature.template.format(
+    text = feature.template.format(
         **_fields(event), window=f"{window_minutes} min", value=seen, usual=common
     )
+    if common in _NOUGHTS:
+        text = re.sub(f"usually at most {common}$", "usually none", text)
+    return text
 
 
 def plain_sentence(kind: str, event: Mapping[str, Any]) -> str:

@@ -71,6 +71,15 @@ def test_the_sentence_says_who_what_and_what_is_usual() -> None:
     assert text.endswith("usually at least 12 %")
 
 
+def test_nothing_is_usual_is_said_in_words() -> None:
+    text = sentence(NETWORK["src_window_failed_ports"], math.log1p(40), 0.0, EVENT, 15)
+    assert text.endswith("; usually none")
+    text = sentence(NETWORK["conn_failed_share"], 1.0, 0.0, EVENT, 15)
+    assert text.endswith("; usually none")
+    text = sentence(NETWORK["conn_flows"], math.log1p(99), math.log1p(20), EVENT, 15)
+    assert text.endswith("; usually at most 20")
+
+
 HOSTILE = "root\r\n\x1b[31m\u202e" + "A" * 300 + "{value}<script>"
 
 
