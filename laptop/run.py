@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -62,12 +63,14 @@ def run(state: State, wanted: Wanted, console: Console) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     system = up(state, say)
-    try:
-        parameters = _land(state, system, wanted, say) | (wanted.parameters or {})
-    except (BotoCoreError, ClientError) as error:
-        raise RunFailed(f"landing the input failed: {error}") from None
     api = AirflowApi(system.airflow_url, airflow.USER, system.airflow_password)
-    wait_until_ready(state, system, api)
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(wait_until_ready, state, system, api)
+        try:
+            parameters = _land(state, system, wanted, say) | (wanted.parameters or {})
+        except (BotoCoreError, ClientError) as error:
+            raise RunFailed(f"landing the input failed: {error}") from None
+        ready.result()
     run_id = api.trigger(airflow.DAG_ID, parameters)
     state.note("last_run", {"run_id": run_id, "started": _now(), "state": "running"})
     say(f"run {run_id}")
@@ -126,6 +129,7 @@ def wait_until_ready(state: State, system: System, api: AirflowApi) -> None:
         _check_services(state)
         try:
             if not logged_in:
+                api.warm_up()
                 api.log_in()
                 logged_in = True
             if not dag_read:
