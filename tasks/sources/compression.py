@@ -176,8 +176,10 @@ def _chunks(path: Path) -> Iterator[bytes | InputError]:
 
 
 def _beyond(given: int, path: Path) -> Iterator[bytes]:
-    """What lies between the bytes handed out already and the damage."""
+    """What lies between the bytes handed out already and the damage: a small rest."""
+    rest = []
     for piece in _pieces_until_damage(path):
-        if given < len(piece):
-            yield piece[given:]
+        rest.append(piece[given:])
         given = max(0, given - len(piece))
+    if any(rest):
+        yield b"".join(rest)

@@ -40,8 +40,10 @@ _SIGNATURES = {
 }
 """Keys that tell the stream of a record that does not name it; the first that fits."""
 _ALIASES = {name.replace(".", "_"): name for name in FIELDS if "." in name}
-_TEXT = tuple(name for name, dtype in FIELDS.items() if dtype == pl.String())
 _BOOLEANS = ("local_orig", "local_resp")
+_TEXT = tuple(
+    name for name, dtype in FIELDS.items() if dtype == pl.String() and name not in _BOOLEANS
+)
 _MOST_RECORDS_LOOKED_AT = 20
 
 
@@ -96,7 +98,10 @@ def _fast(block: bytes) -> Batch | None:
         return None
     if frame.height != count_lines(block):
         return None
-    typed = frame.rename({key: name for name, key in names.items()}).with_columns(
+    named = frame.rename({key: name for name, key in names.items()})
+    typed = named.with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in _TEXT
+    ).with_columns(
         pl.when(pl.col(name)).then(pl.lit("T")).when(~pl.col(name)).then(pl.lit("F")).alias(name)
         for name in _BOOLEANS
     )

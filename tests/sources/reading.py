@@ -13,15 +13,17 @@ from tasks.sources.source import ReadOptions
 
 CREATED = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-CONN_FIELDS = (
-    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes"
-    " conn_state local_orig local_resp missed_bytes history orig_pkts orig_ip_bytes resp_pkts"
-    " resp_ip_bytes tunnel_parents"
-).split()
-CONN_ROW = (
-    "1655071198.444458 CHLXQF2OBY4onAR0Ug 147.32.81.167 62771 40.74.108.123 443 tcp ssl 1.135424"
-    " 1596 4039 SF T F 0 ShADdaFf 14 1016 16 1226 (empty)"
-).split()
+CONN_FIELDS = [
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
+    "duration", "orig_bytes", "resp_bytes", "conn_state", "local_orig", "local_resp",
+    "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes",
+    "tunnel_parents",
+]  # fmt: skip
+CONN_ROW = [
+    "1655071198.444458", "CHLXQF2OBY4onAR0Ug", "147.32.81.167", "62771", "40.74.108.123", "443",
+    "tcp", "ssl", "1.135424", "1596", "4039", "SF", "T", "F", "0", "ShADdaFf", "14", "1016", "16",
+    "1226", "(empty)",
+]  # fmt: skip
 
 
 @dataclass

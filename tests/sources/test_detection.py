@@ -55,7 +55,11 @@ def test_what_is_no_known_log_is_of_no_format(tmp_path: Path, data: bytes) -> No
 
 
 def test_each_real_file_has_at_most_one_format(shared_data: Path) -> None:
-    expected = {"conn.log.labeled.gz": "zeek_tsv", "auth.log.gz": "sshd", "ntp.json.gz": "zeek_json"}
+    expected = {
+        "conn.log.labeled.gz": "zeek_tsv",
+        "auth.log.gz": "sshd",
+        "ntp.json.gz": "zeek_json",
+    }
     for path in sorted(shared_data.rglob("*.gz")):
         head, source = detect(path)
         assert sum(one.recognises(head) for one in all_sources()) <= 1
@@ -88,13 +92,13 @@ def test_a_file_cut_short_names_the_line_and_how_to_mend(
 def test_a_cut_gzip_hands_out_every_whole_line_before_the_damage(tmp_path: Path) -> None:
     path = tmp_path / "cut"
     path.write_bytes(gzip.compress(LOG)[:-30])
-    lines = 0
-    with pytest.raises(InputError) as failure:
-        for _, block in compression.read_blocks(path):
-            assert LOG.startswith(block) or block in LOG
-            lines += block.count(b"\n")
-    assert f"line {lines + 1}:" in str(failure.value)
+    blocks = compression.read_blocks(path)
+    _, block = next(blocks)
+    assert LOG.startswith(block)
+    lines = block.count(b"\n")
     assert lines > 1000
+    with pytest.raises(InputError, match=f"line {lines + 1}:"):
+        next(blocks)
 
 
 def test_a_damaged_gzip_is_an_error_though_all_could_be_unpacked(tmp_path: Path) -> None:
@@ -135,13 +139,13 @@ def test_any_bytes_end_in_counts_that_add_up_or_one_clear_error(
     path.write_bytes(start + rest)
     if detect(path)[1] is None:
         return
+    said = ""
     try:
-        reading = read_file(path)
+        assert read_file(path).adds_up
     except InputError as error:
-        assert str(error).startswith("any: ")
-        assert "\n" not in str(error)
-    else:
-        assert reading.adds_up
+        said = str(error)
+    assert not said or said.startswith("any: ")
+    assert "\n" not in said
 
 
 def test_pyarrow_unpacks_zstd_in_bounded_steps(tmp_path: Path) -> None:

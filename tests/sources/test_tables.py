@@ -116,7 +116,7 @@ def test_out_of_range_values_of_a_parquet_row_are_rejected(tmp_path: Path) -> No
     path = tmp_path / "table"
     frame.write_parquet(path)
     reading = read_file(path)
-    assert reading.reasons == {n: "src_port cannot be read as UInt16" for n in (1, 2)}
+    assert reading.reasons == dict.fromkeys((1, 2), "src_port cannot be read as UInt16")
 
 
 def test_a_damaged_parquet_file_is_one_clear_error(tmp_path: Path) -> None:

@@ -147,8 +147,11 @@ def test_icmp_type_and_code_stay_in_the_port_columns(tmp_path: Path) -> None:
     assert (row["src_port"], row["dst_port"]) == (8, 0)
 
 
-@pytest.mark.parametrize("address", ["::", "::1", "fe80::1%eth0", "fd2d:ab8c:225:0:81d3:fd3e:7f62:aec8",
-                                     "::ffff:192.0.2.1", "255.255.255.255", "0.0.0.0"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    ["::", "::1", "fe80::1%eth0", "fd2d:ab8c:225:0:81d3:fd3e:7f62:aec8", "::ffff:192.0.2.1",
+     "255.255.255.255", "0.0.0.0"],
+)  # fmt: skip
 def test_addresses_of_all_forms_are_taken(tmp_path: Path, address: str) -> None:
     frame = read_text(tmp_path, conn_header() + conn_row(id_orig_h=address)).network
     assert frame["src_ip"].to_list() == [address]
@@ -211,7 +214,8 @@ def test_lines_keep_their_numbers_across_blocks(
 odd_cells = st.one_of(
     st.sampled_from(
         ["-", "", "(empty)", " 1", "1 ", "+1", "01", "1e3", "1.", ".5", "nan", "inf", "0x1", "1_0",
-         "65535", "65536", "-0", "T", "F", "t", "é", '"', "'", "\\x09", "1\r", "#", "\u2028", "\x85"]
+         "65535", "65536", "-0", "T", "F", "t", "é", '"', "'", "\\x09", "1\r", "#", "\u2028",
+         "\x85"]
     ),
     st.text(st.characters(exclude_characters="\n\t\0", exclude_categories=["Cs"]), max_size=8),
     st.floats().map(str),
