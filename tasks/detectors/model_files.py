@@ -143,7 +143,7 @@ def _kind_model(kind: str, facts: dict[str, Any], stored: Any) -> KindModel:
         ),
         floor=stored[f"{kind}.floor"],
         usual=stored[f"{kind}.usual"],
-        calibration=Calibration(stored[f"{kind}.null"]),
+        calibration=Calibration(stored[f"{kind}.null"], facts["offset"]),
         spread=Spread(stored[f"{kind}.bin_edges"], stored[f"{kind}.bin_counts"]),
         provisional=facts["provisional"],
         reference_rows=facts["reference_rows"],

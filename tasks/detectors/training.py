@@ -130,7 +130,7 @@ def _calibration(
     if not scored.any():
         decision = forest.decision_function(np.ascontiguousarray(rows.T))
         scored = np.ones(len(rows), dtype=bool)
-    return calibrated(decision[scored], reference["key_id"].to_numpy()[scored])
+    return calibrated(decision[scored], reference["key_id"].to_numpy()[scored], forest.offset)
 
 
 def _parts(reference: pl.DataFrame) -> Iterator[Bools]:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from contracts.features import FEATURE_COLUMNS
+from tasks.detectors.calibration import isolation
 from tasks.detectors.forest import flatten
 from tasks.detectors.training import ForestParameters, fitted, matrix_of, train_kind
 from tests.silver_frames import reference, silver
@@ -43,7 +44,9 @@ def test_history_is_calibrated_day_by_day_on_forests_that_did_not_see_the_day() 
         frame = own.select("key_id").with_columns(score=pl.Series(score - estimator.offset_))
         expected.append(frame)
     best = pl.concat(expected).group_by("key_id").agg(pl.col("score").min())["score"]
-    np.testing.assert_allclose(model.calibration.null, np.sort(-best.to_numpy()), atol=1e-12)
+    np.testing.assert_allclose(
+        model.calibration.null, np.sort(isolation(best.to_numpy(), estimator.offset_)), atol=1e-9
+    )
 
 
 def test_no_row_is_scored_by_a_forest_that_learned_from_its_pair() -> None:
@@ -55,7 +58,8 @@ def test_no_row_is_scored_by_a_forest_that_learned_from_its_pair() -> None:
     )
     folds, _ = train_kind("network", rows, PARAMETERS)
     assert len(folds.calibration.null) == len(model.calibration.null)
-    np.testing.assert_allclose(np.sort(-in_sample), model.calibration.null)
+    expected = np.sort(isolation(in_sample, model.forest.offset))
+    np.testing.assert_allclose(expected, model.calibration.null)
     assert not np.allclose(folds.calibration.null, model.calibration.null)
 
 
