@@ -5,7 +5,8 @@ Every feature reads one way: higher is more suspicious. Values are stored on the
 ``natural`` gives back the number a person reads.
 
 Words used below. A flow *failed* when its state is S0, REJ, RSTOS0 or SH, or the responder sent no
-packet; it *completed* when it did not fail and both sides sent bytes. A *connection* is all flows
+packet, and somebody could have answered (no multicast or broadcast destination); it *completed*
+when it did not fail and both sides sent bytes. A *connection* is all flows
 of one (source, destination, protocol, destination port) of the day. A *window* is
 ``window_minutes`` of event time, aligned to the UTC day. *Rare* is a service (protocol, port and
 application) seen on at most 1 % of the context's (source, destination) pairs, or on one.

@@ -131,13 +131,16 @@ def simulate_command(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="UTC day.")],
     out: Annotated[Path, typer.Option(help="Folder for the logs and their ground truth.")],
     seed: Annotated[int, typer.Option(min=0, help="Fixes the site's hosts and users.")] = 1,
-    events: Annotated[int, typer.Option(min=100, help="About how many events.")] = 20_000,
+    events: Annotated[int, typer.Option(min=500, help="About how many events.")] = 20_000,
     attacks: Annotated[bool, typer.Option(help="Without attacks: a clean day.")] = True,
 ) -> int:
     """Write a day of an office network as Zeek and sshd would, with its ground truth beside."""
     from tasks.simulator import simulate_day
 
-    simulate_day(day.date(), out, seed, events, attacks=attacks)
+    made = simulate_day(day.date(), out, seed, events, attacks=attacks)
+    print(f"{made.conn_log}: {made.flows:,} flows")
+    print(f"{made.auth_log}: {made.auth_lines:,} lines, {made.auth_events:,} of them logins")
+    print(f"{made.truth}: {', '.join(sorted(made.attacks)) or 'no attacks'}")
     return 0
 
 

@@ -77,7 +77,23 @@ class Flows:
 def read_flows(raw: Path, window_minutes: int) -> Flows:
     """Read the columns that features need; peak memory is about 150 bytes a flow."""
     frame = pl.scan_parquet(raw).select(*_coded_columns(raw)).collect(engine="streaming")
-    return flows_of(frame, window_minutes)
+    return flows_of(frame, one_way_destinations(raw), window_minutes)
+
+
+def one_way_destinations(raw: Path) -> U64:
+    """Hashes of the multicast and broadcast destinations: nobody is expected to answer there.
+
+    IPv4 224.0.0.0/4 (RFC 5771) and 255.255.255.255, IPv6 ff00::/8 (RFC 4291); an address that ends
+    in .255 is taken for its network's broadcast address.
+    """
+    address = pl.col("dst_ip")
+    one_way = (
+        address.str.contains(r"^2(2[4-9]|3[0-9])\.")
+        | address.str.ends_with(".255")
+        | address.str.to_lowercase().str.contains(r"^ff[0-9a-f]{2}:")
+    )
+    found = pl.scan_parquet(raw).select(address.unique()).filter(one_way).collect()
+    return found["dst_ip"].hash().to_numpy()
 
 
 def _coded_columns(raw: Path) -> list[pl.Expr]:
@@ -117,8 +133,11 @@ def first_service(raw: Path) -> pl.Expr:
     return pl.col("service").replace(shorter).fill_null("")
 
 
-def flows_of(frame: pl.DataFrame, window_minutes: int) -> Flows:
-    """Dense ids of a coded frame (columns as ``_coded_columns`` names them)."""
+def flows_of(frame: pl.DataFrame, one_way: U64, window_minutes: int) -> Flows:
+    """Dense ids of a coded frame (columns as ``_coded_columns`` names them).
+
+    Flows to ``one_way`` destinations (hashes) do not fail, and complete when they sent something.
+    """
 
     def column(name: str) -> NDArray[Any]:
         return writable(frame[name].to_numpy())
@@ -139,7 +158,8 @@ def flows_of(frame: pl.DataFrame, window_minutes: int) -> Flows:
         pair = group(pack(pair.ids, block))
     window_us = window_minutes * 60 * US_PER_SECOND
     window = time_us // window_us
-    failed = column("failed")
+    unheard = np.isin(dst_hash, one_way)[dst.ids]
+    failed = column("failed") & ~unheard
     sent, received = column("sent"), column("received")
     return Flows(
         src=src,
@@ -154,7 +174,7 @@ def flows_of(frame: pl.DataFrame, window_minutes: int) -> Flows:
         sent=sent,
         received=received,
         failed=failed,
-        completed=~failed & (sent > 0) & (received > 0),
+        completed=~failed & (sent > 0) & ((received > 0) | unheard),
         src_hash=src_hash,
         dst_hash=dst_hash,
         port_hash=port_key[port.first],

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +17,13 @@ FAILED = {"S0", "REJ", "RSTOS0", "SH"}
 WINDOW_SECONDS = 900
 
 
+def one_way(f: Flow) -> bool:
+    address = ip_address(f["dst_ip"])
+    return address.is_multicast or f["dst_ip"].endswith(".255")
+
+
 def failed(f: Flow) -> bool:
-    return f["conn_state"] in FAILED or f["packets_received"] == 0
+    return not one_way(f) and (f["conn_state"] in FAILED or f["packets_received"] == 0)
 
 
 def port(f: Flow) -> tuple[str, int]:

@@ -13,6 +13,13 @@ from contracts.events import RAW_COLUMNS
 from tasks.parquet import polars_type
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
+DESTINATIONS = (
+    *(f"192.0.2.{n}" for n in range(1, 6)),
+    "192.0.2.255",
+    "239.255.255.250",
+    "ff02::fb",
+    "2001:db8::9",
+)
 
 
 def raw_schema(kind: str) -> pl.Schema:
@@ -35,7 +42,7 @@ def random_flows(seed: int, count: int, *, days: int = 1) -> list[dict[str, Any]
                 "timestamp": DAY + timedelta(seconds=round(seconds, 3) % (86_400 * days)),
                 "src_ip": "10.0.0.1" if beacon else f"10.0.0.{draw.randint(1, 6)}",
                 "src_port": draw.randint(1024, 65535),
-                "dst_ip": "192.0.2.9" if beacon else f"192.0.2.{draw.randint(1, 5)}",
+                "dst_ip": "192.0.2.9" if beacon else draw.choice(DESTINATIONS),
                 "dst_port": 443 if beacon else draw.choice([53, 80, 443, 445, 8080, 31337]),
                 "protocol": protocol,
                 "service": draw.choice([None, "ssl", "dns", "gssapi,smb"]),
