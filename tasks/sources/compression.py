@@ -117,9 +117,7 @@ def count_lines(block: bytes) -> int:
 
 def unpack_to_memory_or_file(path: Path) -> Path | io.BytesIO:
     """A file that can be read at any position: itself where it is plain, else in memory."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if not magic.startswith(GZIP_MAGIC) and magic != ZSTD_MAGIC:
+    if not _is_packed(path):
         return path
     whole = io.BytesIO()
     for data in _chunks(path):
@@ -128,6 +126,12 @@ def unpack_to_memory_or_file(path: Path) -> Path | io.BytesIO:
         whole.write(data)
     whole.seek(0)
     return whole
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        magic = file.read(4)
+    return magic.startswith(GZIP_MAGIC) or magic == ZSTD_MAGIC
 
 
 def _without_nul(block: bytes) -> bytes:
@@ -146,6 +150,11 @@ def _chunks(path: Path) -> Iterator[bytes | InputError]:
     pieces: list[bytes] = []
     size = given = 0
     damage: InputError | None = None
+    if not _is_packed(path):
+        with path.open("rb", buffering=0) as plain:
+            while piece := plain.read(BLOCK_BYTES):
+                yield piece
+        return
     with contextlib.ExitStack() as stack:
         try:
             stream = stack.enter_context(open_unpacked(path, ahead=True))
