@@ -163,3 +163,21 @@ def test_scoring_and_explaining_import_no_learning_library() -> None:
         "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+
+
+def test_a_kind_without_events_today_is_no_obstacle(tmp_path: Path) -> None:
+    today = frames()
+    known = references(today)
+    today["network"] = today["network"].clear()
+    done = ran(tmp_path, today, known, RunParameters(n_estimators=20))
+    assert done.frame("evaluate", "scored").height == 700
+    assert done.outcomes["evaluate"].figures["metrics"]["network"]["anomaly_rate"] is None
+
+
+def test_a_day_without_any_event_gives_empty_tables(tmp_path: Path) -> None:
+    today = frames(kinds=("auth",))
+    known = references(today)
+    done = ran(tmp_path, {"auth": today["auth"].clear()}, known, RunParameters(n_estimators=20))
+    assert done.frame("evaluate", "scored").columns == list(SCORED_COLUMNS)
+    assert done.frame("evaluate", "scored").height == 0
+    assert done.outcomes["explain"].figures["alerts"] == 0
