@@ -130,7 +130,9 @@ def _stage_process(stage: Stage, run_url: str, *, quiet: bool) -> tuple[int, dic
     argv = [sys.executable, "-m", "tasks", stage, "--run", run_url]
     clock = time.perf_counter()
     process = subprocess.Popen(
-        argv, stderr=subprocess.PIPE if quiet else None, stdout=sys.stderr if quiet else None
+        argv,
+        stderr=subprocess.PIPE if quiet else None,
+        stdout=subprocess.DEVNULL if quiet else None,
     )
     log = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
