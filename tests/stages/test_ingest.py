@@ -263,6 +263,14 @@ def test_a_cut_log_of_another_stream_does_not_refuse_the_folder(landed: Landed) 
     assert outcome.rows_skipped["damaged"] == 1
 
 
+def test_errors_name_files_by_their_folders_where_names_are_shared(landed: Landed) -> None:
+    cut = gzip.compress(conn_log(NOON, NOON + 1).encode())[:-9]
+    landed.land("sensor-1/conn.log.gz", gzip.compress(conn_log(NOON).encode()))
+    landed.land("sensor-2/conn.log.gz", cut)
+    with pytest.raises(InputError, match=r"^sensor-2/conn\.log\.gz: line \d+: the gzip"):
+        landed.run()
+
+
 Build = Callable[[Landed], object]
 
 
