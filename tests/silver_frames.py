@@ -94,7 +94,10 @@ def _network(rng: np.random.Generator, rows: int, attacks: int) -> pl.DataFrame:
             "dst_ip": dst,
             "dst_port": port.astype(np.uint16),
             "protocol": np.where(np.isin(port, [53, 123]), "udp", "tcp"),
-            "service": np.where(attack, None, np.where(port == 53, "dns", "ssl")).tolist(),
+            "service": [
+                None if bad else "dns" if at == 53 else "ssl"
+                for bad, at in zip(attack, port, strict=True)
+            ],
             "duration": rng.exponential(3, rows),
             "bytes": sent + 400,
             "bytes_sent": sent,

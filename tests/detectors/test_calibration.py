@@ -17,7 +17,7 @@ def null(rows: int, seed: int = 0) -> np.ndarray:
 
 def decision(isolated: np.ndarray) -> np.ndarray:
     """The decision function of a forest for rows of this isolation."""
-    return -(2.0 ** -np.exp(-isolated)) - OFFSET
+    return np.asarray(-(2.0 ** -np.exp(-isolated)) - OFFSET)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 50, 5_000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ import polars as pl
 import structlog
 
 from contracts.layers import SILVER_BUCKET, STAGES, Stage, reference_name, silver_events_name
-from contracts.manifest import Artifact, Manifest
+from contracts.manifest import Artifact, ArtifactRole, Manifest
 from contracts.plan import ModelRef, Plan, RunParameters
 from tasks.stage import StageContext, StageOutcome
 from tasks.storage import FolderStore, open_store
@@ -39,10 +39,12 @@ class Day:
         """What transform would have left."""
         context = self.context("transform")
         outputs: list[Artifact] = []
-        for role, frames, name in (
+        layers: tuple[tuple[ArtifactRole, Mapping[str, pl.DataFrame], Callable[[str], str]], ...]
+        layers = (
             ("silver", silver, silver_events_name),
             ("reference", reference, reference_name),
-        ):
+        )
+        for role, frames, name in layers:
             for kind, frame in frames.items():
                 path = context.workdir / f"{role}-{kind}.parquet"
                 frame.write_parquet(path)
