@@ -42,7 +42,7 @@ class Tab:
         self._events: EventsView | None = None
         self._navigation = Navigation(self._go, self.state.follow, margin=0)
         self._picker = pmui.Select(
-            label="Run", size="small", width=400, margin=(8, 0), styles={"max-width": "100%"}
+            label="Run", size="small", sizing_mode="stretch_width", max_width=400, margin=(8, 0)
         )
         self._health = pn.Column(sizing_mode="stretch_width", margin=0)
         self._body = pn.Column(sizing_mode="stretch_width", margin=(12, 0, 40, 0))
@@ -111,7 +111,7 @@ class Tab:
             if not self._publications:
                 self._body.objects = [pane(empty.no_publication())]
                 return
-            if names & {"run"}:
+            if "run" in names or self._shown is None:
                 self._choose()
             self._page(names)
         except StoreUnavailable as error:
@@ -119,23 +119,24 @@ class Tab:
 
     def _choose(self) -> None:
         """Take the publication that the state names, or the newest."""
+        self._shown = None
         newest = self._publications[0]
         wanted = self.state.run
         head = next((p for p in self._publications if p.name == wanted), newest)
         if wanted and head.name != wanted:
             raise StoreUnavailable(f"no publication {wanted}; pick a run above")
-        self._shown = self._results.catalog.publication(head.id)
-        self._picker.value = head.name
+        shown = self._results.catalog.publication(head.id)
         failed = self._results.catalog.failed_stages()
-        health = assess(self._shown, newest, failed, self._figures_if_ready(), now_utc())
+        health = assess(shown, newest, failed, self._figures_if_ready(shown), now_utc())
         self._health.objects = [pane(health_line(health))]
+        self._picker.value = head.name
+        self._shown = shown
 
-    def _figures_if_ready(self) -> ScoreFigures | None:
+    def _figures_if_ready(self, publication: Publication) -> ScoreFigures | None:
         """Figures without waiting for object storage; else they are fetched for the next look."""
-        assert self._shown is not None
-        if self._results.ready(self._shown):
-            return self._results.figures(self._shown)
-        threading.Thread(target=self._fetch, args=(self._shown,), daemon=True).start()
+        if self._results.ready(publication):
+            return self._results.figures(publication)
+        threading.Thread(target=self._fetch, args=(publication,), daemon=True).start()
         return None
 
     def _fetch(self, publication: Publication) -> None:
@@ -177,7 +178,9 @@ class Tab:
         if self._events is None:
             self._events = EventsView(state)
         threshold = published_threshold(shown) if state.threshold is None else state.threshold
-        if names != {"threshold"} or state.above:
+        if names == {"threshold"} and not state.above:
+            self._events.chart.threshold = threshold
+        else:
             page = self._results.scored(shown).page(state.query(threshold))
             self._events.update(shown, lambda: self._results.figures(shown), page)
         if self._body.objects != [self._events.panel]:

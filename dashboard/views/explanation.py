@@ -53,7 +53,7 @@ def _row(kind: str, row: dict[str, Any], longest: float) -> Markup:
         tag(
             "div",
             tag("b", quantity(row["value"], unit)),
-            tag("small", f" usually {bound} {_usual(row['usual'], unit)}"),
+            tag("small", f" usually {_usual(row['usual'], unit, bound)}"),
             class_="value",
         ),
         tag(
@@ -71,10 +71,12 @@ def _row(kind: str, row: dict[str, Any], longest: float) -> Markup:
     )
 
 
-def _usual(usual: float | None, unit: str) -> str:
+def _usual(usual: float | None, unit: str, bound: str) -> str:
     """The usual value; its unit is left out where the value beside it says the same word."""
+    if usual == 0:
+        return "none"
     shown = quantity(usual, unit)
-    return shown.removesuffix(f" {unit}") if unit else shown
+    return f"{bound} {shown.removesuffix(f' {unit}') if unit else shown}"
 
 
 def _length(attribution: float, longest: float) -> float:

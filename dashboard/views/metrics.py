@@ -31,6 +31,11 @@ MEANINGS: Final[dict[str, str]] = {
     "labelled_rows": "events that carry a label",
 }
 """Metrics in the order shown; others follow by name."""
+_NAMES: Final = {
+    "f1": "F1",
+    "auc": "AUC",
+    "recall_at_1pct_fpr": "recall at 1 % FPR",
+}
 
 
 def metric_tables(rows: list[dict[str, Any]]) -> Markup:
@@ -48,7 +53,7 @@ def metric_tables(rows: list[dict[str, Any]]) -> Markup:
     body = [
         tag(
             "tr",
-            tag("td", name.replace("_", " ")),
+            tag("td", _NAMES.get(name, name.replace("_", " "))),
             *(_value(name, values.get((name, *column))) for column in columns),
             tag("td", MEANINGS.get(name, ""), class_="muted meaning"),
         )
@@ -71,21 +76,21 @@ def model_section(publication: Publication, card: dict[str, Any]) -> Markup:
     facts = []
     for kind, given in sorted(kinds.items()):
         both = {**((card.get("kinds") or {}).get(kind) or {}), **(given or {})}
-        facts.append(_kind(kind, both))
+        facts.append(_kind(kind, both, card.get("parameters") or {}))
     notes = [COLD_START] if publication.cold_start else []
     notes += [PROVISIONAL] if publication.provisional else []
     return tag(
         "section",
         tag("h2", "Model"),
-        tag("p", f"Family: {card.get('family') or train.get('family') or 'not recorded'}"),
+        tag("p", str(card.get("method") or card.get("family") or "method not recorded")),
         *(tag("p", f"{note}.", class_="note") for note in notes),
         tag("div", *facts, class_="kinds"),
         data_testid="model",
     )
 
 
-def _kind(kind: str, given: dict[str, Any]) -> Markup:
-    parameters = given.get("parameters") or {}
+def _kind(kind: str, given: dict[str, Any], shared: dict[str, Any]) -> Markup:
+    parameters = {**shared, **(given.get("parameters") or {})}
     pairs: list[tuple[str, str]] = [("Trained on", str(given.get("trained_on") or "not recorded"))]
     if given.get("reference_rows") is not None:
         pairs.append(("Reference rows", count(given["reference_rows"])))

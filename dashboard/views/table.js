@@ -2,7 +2,7 @@
 const CELL = {
   severity(value) {
     const chip = document.createElement("span")
-    const known = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "NORMAL"].includes(value)
+    const known = ["CRITICAL", "HIGH", "MEDIUM", "LOW"].includes(value)
     chip.className = `chip ${known ? value.toLowerCase() : "normal"}`
     chip.textContent = value
     return chip

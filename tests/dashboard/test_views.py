@@ -81,6 +81,8 @@ def test_the_most_negative_attribution_leads_and_points_towards_anomalous() -> N
     ]  # fmt: skip
     shown = explanation("network", rows)
     first, second = re.findall(r"<li>.*?</li>", shown)
+    none = explanation("network", [{**rows[0], "usual": 0.0}])
+    assert "usually none" in none
     assert "share of other (source, destination) pairs that use this protocol and port" in first
     assert "<b>0.2 % of pairs</b>" in first
     assert "usually at least 5" in first
