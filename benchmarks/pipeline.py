@@ -1,13 +1,12 @@
 """Events per second and peak memory of each stage and of the whole laptop run.
 
-``python -m benchmarks [--flows 100000 …] [--repeat N]`` simulates a day of Zeek flows of each size
-(kept in ``.soc/bench`` between calls), runs ``tasks run`` on its conn.log and prints JSON lines.
+Simulates a day of Zeek flows of each size (kept in ``.soc/bench`` between calls), runs
+``tasks run`` on its conn.log and prints JSON lines.
 The fixed cost is that of the smallest day: what a run of no size at all would take.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,12 @@ FIXED_COST_FLOWS = 1_000
 DEFAULT_FLOWS = (100_000, 1_000_000, 5_000_000)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--flows", type=int, nargs="+", default=list(DEFAULT_FLOWS))
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each size; medians are told")
-    arguments = parser.parse_args()
+def measure_sizes(sizes: Sequence[int], repeat: int) -> None:
+    """Print the figures of each size, after those of a day so small that only the cost stays."""
     run_once(conn_log(FIXED_COST_FLOWS))  # compiles what is compiled once on a machine
-    fixed = measure(FIXED_COST_FLOWS, arguments.repeat, fixed_seconds=0.0)
-    for flows in arguments.flows:
-        measure(flows, arguments.repeat, fixed_seconds=fixed)
+    fixed = measure(FIXED_COST_FLOWS, repeat, fixed_seconds=0.0)
+    for flows in sizes:
+        measure(flows, repeat, fixed_seconds=fixed)
 
 
 def measure(flows: int, repeat: int, *, fixed_seconds: float) -> float:
@@ -103,7 +100,3 @@ def run_once(log: Path) -> dict[str, Any]:
         return result
     finally:
         shutil.rmtree(store, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    main()
