@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ def audit_database() -> Iterator[Connection[Any]]:
     """A connection to the audit database (connection ``audit_postgres``), closed at the end."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
+    # libpq would wait for a silent host as long as the kernel does, and the hook has no setting
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(CONNECT_SECONDS))
     hook = PostgresHook(postgres_conn_id=AUDIT_POSTGRES)
     with closing(hook.get_conn()) as connection:
         yield connection  # type: ignore[misc]

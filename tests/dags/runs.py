@@ -149,10 +149,10 @@ class Run:
             self.finish(stage, attempt)
         return self
 
-    def fail(self, stage: Stage, reason: str, attempt: int = 1) -> None:
+    def fail(self, stage: Stage, reason: str, attempt: int = 1, usage: bool = False) -> None:
         failure = Failure(
             stage=stage, attempt=attempt, started=STARTED, reason=reason,
-            finished=STARTED + timedelta(seconds=7),
+            finished=STARTED + timedelta(seconds=7), usage=usage,
         )  # fmt: skip
         self.put(
             EVAL_BUCKET, failure_key(self.slug, stage, attempt), failure.model_dump_json().encode()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient  # type: ignore[import-untyped]
 
 from contracts.layers import STAGES, run_slug
-from dags.pod_launcher import node_selector, tolerations
+from dags import pod_launcher
+from dags.pod_launcher import StagePod, node_selector, tolerations
+from tests.dags.runs import Run
+from tests.dags.servers import Servers
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -128,3 +134,31 @@ def test_an_unreadable_node_selector_is_named(text: str) -> None:
 def test_unreadable_tolerations_are_named(text: str) -> None:
     with pytest.raises(ValueError, match="PIPELINE_TOLERATIONS"):
         tolerations({"PIPELINE_TOLERATIONS": text})
+
+
+@pytest.mark.parametrize(
+    ("usage", "attempt", "kind"),
+    [(True, 1, AirflowFailException), (False, 1, AirflowException), (True, 2, AirflowException)],
+)
+def test_only_a_pod_that_failed_on_its_input_is_not_retried(
+    servers: Servers,
+    pod_dag: DAG,
+    monkeypatch: pytest.MonkeyPatch,
+    usage: bool,
+    attempt: int,
+    kind: type[Exception],
+) -> None:
+    def fails(*_: object) -> None:
+        raise AirflowException("Pod soc-ingest returned a failure")
+
+    # all that a cluster would add: the exception of a pod that ended with another code than 0
+    monkeypatch.setattr(KubernetesPodOperator, "execute", fails)
+    monkeypatch.setattr(pod_launcher, "object_storage", lambda: servers.hook)
+    run = Run(servers)
+    run.fail("ingest", "conn.log: no header", attempt=attempt, usage=usage)
+    task: Any = pod_dag.get_task("ingest")
+    with pytest.raises(AirflowException) as caught:
+        StagePod.execute(task, {"run_id": run.run_id, "ti": SimpleNamespace(try_number=1)})  # type: ignore[typeddict-item]
+    assert type(caught.value) is kind
+    reason = "conn.log: no header" if attempt == 1 else "Pod soc-ingest returned a failure"
+    assert str(caught.value) == reason
