@@ -24,6 +24,7 @@ from tasks.sources.source import Batch, ReadOptions, rejections
 BATCH_ROWS = 65_536
 LONGEST_FIELD_CHARS = 64 * 1024
 """A field that is longer has a quote that is never closed."""
+QUOTE = '"'
 _DELIMITERS = ",;\t"
 
 
@@ -75,6 +76,12 @@ class _Lines(Iterator[str]):
         self.number += 1
         return line
 
+    def keep_none(self) -> None:
+        """Give back all taken lines."""
+        self._again += reversed(self.taken)
+        self.number -= len(self.taken)
+        self.taken.clear()
+
     def keep_first(self) -> str:
         """Give back all taken lines but the first, and return that."""
         first, *rest = self.taken
@@ -99,7 +106,7 @@ def _next_batch(lines: _Lines, layout: _Layout, ids: RecordIds) -> Batch:
         start, reason, cells = lines.number, "", []
         lines.taken.clear()
         try:
-            cells = next(csv.reader(lines, delimiter=layout.delimiter, strict=True))
+            cells = _cells(lines, layout.delimiter)
         except StopIteration:
             seen -= 1
             break
@@ -129,6 +136,15 @@ def _next_batch(lines: _Lines, layout: _Layout, ids: RecordIds) -> Batch:
         rejected=pl.concat([rejections(rejected), malformed]).sort("line"),
         skipped=skipped.counts,
     )
+
+
+def _cells(lines: _Lines, delimiter: str) -> list[str]:
+    """The next record's fields, none for a blank line. Raises StopIteration and csv.Error."""
+    line = next(lines).rstrip("\r\n")
+    if QUOTE not in line:
+        return line.split(delimiter) if line else []
+    lines.keep_none()
+    return next(csv.reader(lines, delimiter=delimiter, strict=True))
 
 
 def _layout(header: str) -> _Layout | None:
