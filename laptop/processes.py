@@ -1,9 +1,10 @@
 """Service processes that outlive the command that starts them, and their sure end.
 
-A service runs in a session of its own and carries a mark in its environment. Its members are its
-descendants, the processes of its session, and whatever carries the mark, so that nothing is left
-behind when a parent dies first. A process is known by pid *and* start time: after a reboot, or
-when the kernel has given the pid to somebody else, the record is stale and nothing is touched.
+A service runs in a session of its own and carries a mark in its environment. Its members are the
+processes of its session, whatever carries the mark (a program that sets its title wipes it), and
+the descendants of both, so that nothing is left behind when a parent dies first. A process is known
+by pid *and* start time: after a reboot, or when the kernel has given the pid to somebody else, the
+record is stale and nothing is touched.
 """
 
 from __future__ import annotations
@@ -127,17 +128,14 @@ def members(
 ) -> list[psutil.Process]:
     """All living processes of these services, or of every service of ``owner``."""
     marks = [f"{MARK}={owner}#"] if everything else [f"{MARK}={owner}#{s.name}" for s in services]
+    sessions = {service.pid for service in services if _session_is_ours(service)}
     found: dict[int, psutil.Process] = {}
-    sessions = set()
-    for service in services:
-        if leader := process_of(service):
-            found[leader.pid] = leader
-            sessions.add(leader.pid)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found.update({child.pid: child for child in leader.children(recursive=True)})
     for process in psutil.process_iter():
-        if process.pid not in found and _belongs(process, sessions, marks):
+        if _belongs(process, sessions, marks):
             found[process.pid] = process
+    for process in list(found.values()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.update({child.pid: child for child in process.children(recursive=True)})
     found.pop(os.getpid(), None)
     return [process for process in found.values() if _living(process)]
 
@@ -171,6 +169,17 @@ def stop(
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.kill()
         time.sleep(0.05)
+
+
+def _session_is_ours(service: Service) -> bool:
+    """Whether processes in the session of that number are the service's, its leader dead or not.
+
+    The kernel gives a pid to nobody while a session of that number lives: so the session is
+    another's only after a reboot, or when the pid itself is somebody else's now.
+    """
+    if service.started < psutil.boot_time() - START_TIME_TOLERANCE_S:
+        return False
+    return is_alive(service) or not psutil.pid_exists(service.pid)
 
 
 def _living(process: psutil.Process) -> bool:

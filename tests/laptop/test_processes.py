@@ -20,7 +20,7 @@ FAMILY = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv else signal.SIG_DFL)
 child = [sys.executable, "-c", "import time; time.sleep(600)"]
-same_session = subprocess.Popen(child)
+same_session = subprocess.Popen(child, env={})  # as programs look that set their title
 own_session = subprocess.Popen(child, start_new_session=True)
 print(same_session.pid, own_session.pid, flush=True)
 time.sleep(600)
