@@ -168,13 +168,13 @@ def _auth() -> tuple[Feature, ...]:
         f("user_window_sources", "spread", "sources", "distinct sources that tried the user in the window", "log1p",
           "{value} sources tried to log in as {user} within {window}, {src} among them; usually at most {usual}"),
         f("pair_rarity", "new", "% of logins", "share of the user's earlier successful logins that came from this source", "surprisal",
-          "{user} logged in from {src}, where only about {value} of the user's other logins come from; usually at least {usual}"),
+          "A login as {user} came from {src}, where only about {value} of the user's other logins come from; usually at least {usual}"),
         f("user_source_rarity", "new", "% of sources", "share of other sources that ever logged in as this user", "surprisal",
           "{src} tried to log in as {user}, as only about {value} of the other sources do; usually at least {usual}"),
         f("src_user_rarity", "new", "% of users", "share of other users that ever logged in from this source", "surprisal",
           "{user} tried to log in from {src}, as only about {value} of the other users do; usually at least {usual}"),
         f("off_hours", "hours", "", "1 when the login is outside 07–19 UTC, Monday to Friday, of a user seen mostly within; else 0", "linear",
-          "{user} logged in from {src} on {host} outside business hours, unlike most of the user's logins"),
+          "A login as {user} from {src} on {host} came outside business hours, unlike most of the user's logins"),
     )  # fmt: skip
 
 

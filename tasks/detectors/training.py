@@ -130,7 +130,13 @@ def _calibration(
     if not scored.any():
         decision = forest.decision_function(np.ascontiguousarray(rows.T))
         scored = np.ones(len(rows), dtype=bool)
-    return calibrated(decision[scored], reference["key_id"].to_numpy()[scored], forest.offset)
+    return calibrated(decision[scored], _key_days(reference)[scored], forest.offset)
+
+
+def _key_days(reference: pl.DataFrame) -> npt.NDArray[np.uint64]:
+    """A number for each key and day: a day's score of a key is one observation of the null."""
+    pairs = reference.select(pl.struct("key_id", "day").rank("dense").cast(pl.UInt64))
+    return pairs.to_series().to_numpy()
 
 
 def _parts(reference: pl.DataFrame) -> Iterator[Bools]:

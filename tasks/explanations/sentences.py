@@ -11,7 +11,7 @@ from tasks.explanations.wording import UNKNOWN, field, value_and_usual
 
 _NOTHING: Final = {
     "network": "{src} reached {dst} on {port}: no single feature stands out",
-    "auth": "{user} logged in from {src} on {host}: no single feature stands out",
+    "auth": "A login as {user} from {src} on {host}: no single feature stands out",
 }
 _NOUGHTS: Final = ("0", "0 %", "0 bytes")
 _SERVICE: Final = "an unknown application"
