@@ -4,9 +4,9 @@ The null sample is the best (most anomalous) row of each key and day of clean ro
 forests that did not learn from them. By key, because one busy service is one observation however
 many rows it has. The tail beyond the 90 % quantile is exponential (the peaks-over-threshold method
 with shape 0: Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, §4), so p
-never reaches 0 and never stops falling. It is fitted to −ln(path length / expected path length), because the
-forest's score 2^−(path / expected) is bounded by 1 and its tail is not exponential: on a real clean
-day it put p of the most anomalous of 549 keys at 1 in 150, the logarithm puts it at 1 in 450.
+never reaches 0 and never stops falling. It is fitted to −ln(path length / expected path length),
+because the forest's score 2^−(path / expected) is bounded by 1 and its tail is not exponential: on
+a real clean day it put p of the most anomalous of 549 keys at 1 in 150, the logarithm at 1 in 450.
 """
 
 from __future__ import annotations
