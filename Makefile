@@ -3,9 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run status logs stop clean test lint format fuzz bench lock setup setup-dev
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(or $(shell command -v python3.11 || command -v python3),python3)
 PY := .venv/bin/python
-CHECKED := tasks dags contracts database dashboard laptop benchmarks tests
 
 # INPUT, BASELINE, DAY, PARAMS and SERVICE reach the program through the environment: no shell
 # ever reads them, whatever characters a path has.
@@ -18,6 +17,7 @@ help: ## List the commands
 	@echo "BASELINE=…  earlier logs believed clean, the history to compare with"
 	@echo "DAY=…       only this UTC day (YYYY-MM-DD); alone: what has landed for it"
 	@echo "PARAMS=…    'alert_budget=20 window_minutes=30 n_estimators=200 retrain=no'"
+	@echo "SOC_SCHEDULE='0 2 * * *'  run each night for the day before, too (UTC; default: by hand only)"
 	@echo "MINIO_ENDPOINT MINIO_ACCESS_KEY MINIO_SECRET_KEY, PG_HOST PG_PORT PG_USER PG_PASSWORD"
 	@echo "PG_DATABASE: your own servers instead of the embedded ones"
 

@@ -16,6 +16,9 @@ from laptop.airflow_api import ENDED, TaskState
 
 TASKS = ("plan", *STAGES, "publish")
 POLL_S = 0.4
+QUEUED_S = 5.0
+"""A run that is queued for longer than this has another one before it."""
+BEHIND = "waiting: another run goes first"
 SETTLED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 WORDS = {
     None: ("waiting", "dim"),
@@ -53,9 +56,16 @@ def watch(
         unsettled = any(task.state not in SETTLED for task in now.values())
         return "running" if unsettled and _begun(now) else run_state(), now
 
+    def behind(state: str) -> bool:
+        return state == "queued" and time.monotonic() - begun > QUEUED_S
+
+    begun = time.monotonic()
     if not console.is_terminal:
         while True:
             state, now = look()
+            if behind(state) and "queue" not in told:
+                told["queue"] = "said"
+                console.print(BEHIND, markup=False, highlight=False)
             _tell(console, now, seen, told)
             if state in ENDED:
                 return state, now
@@ -63,7 +73,7 @@ def watch(
     with Live(console=console, refresh_per_second=4) as live:
         while True:
             state, now = look()
-            live.update(_table(state, now, seen))
+            live.update(_table(now, seen, BEHIND if behind(state) else None))
             if state in ENDED:
                 return state, now
             time.sleep(POLL_S)
@@ -81,11 +91,13 @@ def _word(task: TaskState) -> tuple[str, str]:
     return word, style
 
 
-def _table(state: str, tasks: Mapping[str, TaskState], rows: Mapping[str, int | None]) -> Table:
+def _table(
+    tasks: Mapping[str, TaskState], rows: Mapping[str, int | None], caption: str | None
+) -> Table:
     now = datetime.now(UTC)
     table = Table(
         "stage", "state", box=None, pad_edge=False,
-        caption="behind another run" if state == "queued" and not _begun(tasks) else None,
+        caption=caption,
     )  # fmt: skip
     table.add_column("rows", justify="right")
     table.add_column("seconds", justify="right")

@@ -74,7 +74,11 @@ def run(state: State, wanted: Wanted, console: Console) -> None:
     run_id = api.trigger(airflow.DAG_ID, parameters)
     state.note("last_run", {"run_id": run_id, "started": _now(), "state": "running"})
     say(f"run {run_id}")
-    final, tasks = _follow(state, system, api, run_id, console)
+    try:
+        final, tasks = _follow(state, system, api, run_id, console)
+    except RunFailed:
+        state.note("last_run", {"run_id": run_id, "ended": _now(), "state": "not followed"})
+        raise
     state.note("last_run", {"run_id": run_id, "ended": _now(), "state": final})
     if final != "success":
         raise _reason(system, api, run_id, tasks)
