@@ -182,13 +182,17 @@ class Run:
         ]
 
     def _train(self) -> list[Artifact]:
-        if not self.parameters.retrain:
-            return []
+        if self.champion is not None:
+            return [self._named(self.champion, "model")]
         return [
             self.artifact(MODELS_BUCKET, "model_isoforest.pkl", "model"),
             self.artifact(MODELS_BUCKET, "model_isoforest.npz", "model_arrays"),
             self.artifact(MODELS_BUCKET, "model_isoforest.json", "model_card"),
         ]
+
+    @staticmethod
+    def _named(ref: ObjectRef, role: ArtifactRole) -> Artifact:
+        return Artifact(location=ref.location, sha256=ref.sha256, bytes=ref.bytes, role=role)
 
     def _evaluate(self) -> list[Artifact]:
         return [
