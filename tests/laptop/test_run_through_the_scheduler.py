@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from contracts.layers import BUCKETS, EVAL_BUCKET, RAW_BUCKET, run_slug
+from contracts.severity import SEVERITIES
 from tests.system import PublishedRun, RunningSystem
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
@@ -59,7 +60,7 @@ def test_the_first_alert_of_each_incident_is_shown_with_its_sentence(
         # the table wraps a sentence over several lines; its words stay in order
         words = [re.sub(r"[^A-Za-z0-9]+", "", word) for word in sentence.split()]
         assert words[0] in shown
-    assert len(re.findall(r"(CRITICAL|HIGH|MEDIUM|LOW|NORMAL)", published_run.output)) == min(
+    assert len(re.findall(rf"│ ({'|'.join(SEVERITIES)}) +│", published_run.output)) == min(
         10, len(first)
     )
 
