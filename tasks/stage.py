@@ -16,11 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
@@ -45,6 +46,16 @@ from tasks.version import code_version
 
 MIB = 1024 * 1024
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+NEEDED_ROLES: Final[dict[Stage, frozenset[ArtifactRole]]] = {
+    "ingest": frozenset(),
+    "transform": frozenset({"raw"}),
+    "train": frozenset({"reference"}),
+    "evaluate": frozenset({"silver", "model_arrays"}),
+    "explain": frozenset({"silver", "scored", "model_arrays"}),
+}
+"""What a stage is sure to read of the stages before it."""
 
 
 class Terminated(BaseException):
@@ -76,13 +87,26 @@ class StageContext:
     manifests: Mapping[Stage, Manifest]
     log: Any
     fetched: dict[str, ObjectRef] = field(default_factory=dict)
+    coming: dict[str, Future[Path]] = field(default_factory=dict)
 
     def fetch(self, ref: ObjectRef) -> Path:
         """A local path of an object whose bytes hash to what the plan or a manifest says."""
-        path = self.store.fetch(ref.location, self.workdir)
-        self._verify(path, ref.location, ref.sha256)
+        coming = self.coming.get(ref.location)
+        path = coming.result() if coming else self._verified(ref)
         self.fetched[ref.location] = ObjectRef(**ref.model_dump(include={*ObjectRef.model_fields}))
         return path
+
+    def _verified(self, ref: ObjectRef) -> Path:
+        path = self.store.fetch(ref.location, self.workdir)
+        self._verify(path, ref.location, ref.sha256)
+        return path
+
+    def fetch_ahead(self, pool: ThreadPoolExecutor) -> None:
+        """Begin to fetch what the stage will ask for, while its libraries are being imported."""
+        for manifest in self.manifests.values():
+            for artifact in manifest.outputs:
+                if artifact.role in NEEDED_ROLES[self.stage]:
+                    self.coming[artifact.location] = pool.submit(self._verified, artifact)
 
     def fetch_input(self, file: InputFile) -> Path:
         """The same for a file of ``plan.inputs``, landed or on the local disk."""
@@ -188,8 +212,10 @@ def run_stage(stage: Stage, run_url: str, attempt: int) -> int:
         with _workdir(store, f"{slug}-{stage}") as workdir:
             context, digest = _context(stage, attempt, store, slug, workdir, log)
             log.info("stage started", run=slug, code=code_version())
-            function: StageFunction = importlib.import_module(f"tasks.stages.{stage}").run
-            outcome = function(context)
+            with ThreadPoolExecutor(1) as pool:
+                context.fetch_ahead(pool)
+                function: StageFunction = importlib.import_module(f"tasks.stages.{stage}").run
+                outcome = function(context)
         seconds = round(time.perf_counter() - clock, 3)
         manifest = Manifest(
             stage=stage,

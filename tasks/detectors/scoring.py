@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from contracts.events import LABEL_COLUMN, MALICIOUS_LABELS
+from tasks.detectors.calibration import Calibration
 from tasks.detectors.drift import binned, stability_index
 from tasks.detectors.training import KindModel, matrix_of
 
@@ -60,7 +61,7 @@ def score_day(model: KindModel, batches: Iterable[pl.DataFrame], rows: int) -> D
         if LABEL_COLUMN in batch.columns:
             labels.append(_truth(batch[LABEL_COLUMN]))
         sample.append(_sampled(batch, every).select("key_id", *model.features))
-    best = best_of_key(decision, key)
+    best, ml_score = by_key(model.calibration, decision, key)
     truth = pl.concat(labels) if labels else None
     labelled = attack = None
     if truth is not None and truth["label"].count():
@@ -68,7 +69,7 @@ def score_day(model: KindModel, batches: Iterable[pl.DataFrame], rows: int) -> D
     return DayScores(
         decision=decision,
         best=best,
-        ml_score=model.calibration.ml_score(best),
+        ml_score=ml_score,
         key=key,
         labelled=labelled,
         attack=attack,
@@ -77,11 +78,15 @@ def score_day(model: KindModel, batches: Iterable[pl.DataFrame], rows: int) -> D
     )
 
 
-def best_of_key(decision: Float64, key: npt.NDArray[np.uint64]) -> Float64:
-    """For each row the lowest decision function among the rows of its key."""
-    frame = pl.DataFrame({"key": key, "decision": decision})
-    best: Float64 = frame.select(pl.col("decision").min().over("key")).to_series().to_numpy()
-    return best
+def by_key(
+    calibration: Calibration, decision: Float64, key: npt.NDArray[np.uint64]
+) -> tuple[Float64, Float64]:
+    """For each row the lowest decision function among the rows of its key, and its ml_score."""
+    rows = pl.DataFrame({"key": key, "decision": decision})
+    keys = rows.group_by("key").agg(best=pl.col("decision").min())
+    keys = keys.with_columns(ml_score=pl.Series(calibration.ml_score(keys["best"].to_numpy())))
+    found = rows.select("key").join(keys, on="key", how="left", maintain_order="left")
+    return found["best"].to_numpy(), found["ml_score"].to_numpy()
 
 
 def best_rows(scores: DayScores, at_least: float) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from tasks.detectors.slices import rows_at
 from tasks.detectors.training import KindModel, matrix_of
 from tasks.errors import StageError
 
-MOST_CANDIDATES: Final = 20_000
+MOST_CANDIDATES: Final = 5_000
 """Keys above the threshold that are explained and grouped; the most improbable ones."""
 _KEY: Final = ("kind", "src_ip", "dst_ip", "protocol", "dst_port", "user", "host")
 

@@ -13,7 +13,6 @@ from contracts.events import KEY_COLUMNS, SEED_COLUMNS
 from contracts.features import FEATURE_COLUMNS
 from tasks.parquet import polars_type, write_parquet
 
-SILVER_ROW_GROUP = 125_000
 TODAY_REFERENCE_ROWS = 50_000
 """Most reference rows that the run's own day gives to its model."""
 
@@ -78,9 +77,7 @@ def transform_day(
         del clean
     today = compute(raw, day, history, window_minutes, seed, clean=False)
     silver = folder / f"silver_{kind}.parquet"
-    write_parquet(
-        silver, today.silver(), _silver_schema(kind, raw), row_group_size=SILVER_ROW_GROUP
-    )
+    write_parquet(silver, today.silver(), _silver_schema(kind, raw))
     reference = today.reference_rows(TODAY_REFERENCE_ROWS)
     profile = today.profile(seed)
     files = DayFiles(

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.features.grouping import U32, U64, Bool, Groups, group, pack, writable
+from tasks.features.grouping import U32, U64, Bool, Groups, group, pack, together
 
 FAILED_STATES = ("S0", "REJ", "RSTOS0", "SH")
 """Zeek connection states in which the responder never took part in the conversation."""
@@ -56,22 +56,19 @@ class Flows:
     def __len__(self) -> int:
         return len(self.window)
 
-    @property
-    def key_id(self) -> U64:
-        """Stable id of (src_ip, dst_ip, protocol, dst_port), one a row."""
-        per_key = mix(
-            self.src_hash[self.src.ids[self.key.first]],
-            self.dst_hash[self.dst.ids[self.key.first]],
-            self.port_hash[self.port.ids[self.key.first]],
+    def key_ids(self) -> U64:
+        """Stable id of (src_ip, dst_ip, protocol, dst_port) of each connection."""
+        first = self.key.first
+        return mix(
+            self.src_hash[self.src.ids[first]],
+            self.dst_hash[self.dst.ids[first]],
+            self.port_hash[self.port.ids[first]],
         )
-        return per_key[self.key.ids]
 
-    @property
-    def pair_id(self) -> U64:
-        """Stable id of (src_ip, dst_ip), one a row."""
+    def pair_ids(self) -> U64:
+        """Stable id of (src_ip, dst_ip) of each pair."""
         first = self.pair.first
-        per_pair = mix(self.src_hash[self.src.ids[first]], self.dst_hash[self.dst.ids[first]])
-        return per_pair[self.pair.ids]
+        return mix(self.src_hash[self.src.ids[first]], self.dst_hash[self.dst.ids[first]])
 
 
 def read_flows(raw: Path, window_minutes: int) -> Flows:
@@ -140,16 +137,19 @@ def flows_of(frame: pl.DataFrame, one_way: U64, window_minutes: int) -> Flows:
     """
 
     def column(name: str) -> NDArray[Any]:
-        return writable(frame[name].to_numpy())
+        return frame[name].to_numpy()
 
     src_key, dst_key = column("src"), column("dst")
-    src, dst = group(src_key), group(dst_key)
+    src, dst = together(lambda: group(src_key), lambda: group(dst_key))
     src_hash, dst_hash = src_key[src.first], dst_key[dst.first]
-    del src_key, dst_key
     protocol_key, service_key, state_key = column("protocol"), column("service"), column("state")
     port_key = mix(protocol_key, column("port"))
-    port = group(port_key)
-    parts = group(protocol_key), group(service_key), group(state_key)
+    port, *parts = together(
+        lambda: group(port_key),
+        lambda: group(protocol_key),
+        lambda: group(service_key),
+        lambda: group(state_key),
+    )
     form = group(pack(group(pack(parts[0].ids, parts[1].ids)).ids, parts[2].ids))
     time_us = column("time")
     block = day_blocks(time_us)

@@ -5,6 +5,7 @@ The families and why they are one-sided: contracts/features.py and docs/decision
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from tasks.features.context import (
 )
 from tasks.features.flows import Flows, mix
 from tasks.features.grouping import (
+    AT_ONCE,
     U32,
     Bool,
     Groups,
@@ -31,6 +33,7 @@ from tasks.features.grouping import (
     median_by_group,
     pack,
     rows_by_group,
+    together,
 )
 from tasks.features.rhythm import MIN_FLOWS, rhythm_of
 
@@ -58,13 +61,19 @@ def places_of(flows: Flows) -> Places:
         return group(pack(groups.ids, flows.block)) if several_days else groups
 
     src_port = group(pack(flows.src.ids, flows.port.ids))
+    talk, src_window, dst_window, src_port_window = together(
+        lambda: group(pack(flows.key.ids, flows.form.ids)),
+        lambda: group(pack(flows.src.ids, flows.window)),
+        lambda: group(pack(flows.dst.ids, flows.window)),
+        lambda: group(pack(src_port.ids, flows.window)),
+    )
     return Places(
-        talk=group(pack(flows.key.ids, flows.form.ids)),
-        src_window=group(pack(flows.src.ids, flows.window)),
-        dst_window=group(pack(flows.dst.ids, flows.window)),
+        talk=talk,
+        src_window=src_window,
+        dst_window=dst_window,
         src_day=by_day(flows.src),
         dst_day=by_day(flows.dst),
-        src_port_window=group(pack(src_port.ids, flows.window)),
+        src_port_window=src_port_window,
     )
 
 
@@ -110,15 +119,17 @@ class NetworkFeatures:
         self._flows, self._places = flows, places
         self._rare = rarity.rare[places.talk.ids]
         self._tables: dict[str, tuple[F32, U32, Bool | None]] = {}
-        self._add_connections()
-        self._add_destinations()
-        self._add_fan_out_and_in()
-        self._add_rarity(rarity, source_rarity)
-        self._add_volume_of_source()
-        peers = places.src_port_window.distinct(flows.dst.ids)
-        ports = flows.port_hash[flows.port.ids[places.src_port_window.first]]
-        excess = np.log1p(peers) - fan.usual(ports)
-        self._set("src_window_port_peers_excess", excess, places.src_port_window)
+        with ThreadPoolExecutor(AT_ONCE) as pool:  # compiled code lets the other families run
+            done = [
+                pool.submit(self._add_connections),
+                pool.submit(self._add_fan_out_and_in),
+                pool.submit(self._add_destinations),
+                pool.submit(self._add_peers, fan),
+                pool.submit(self._add_volume_of_source),
+                pool.submit(self._add_rarity, rarity, source_rarity),
+            ]
+        for family in done:
+            family.result()
         service = mix(flows.protocol_hash, flows.service_hash)
         self._center, self._scale = volume.center_and_scale(service)
 
@@ -201,6 +212,12 @@ class NetworkFeatures:
         add("dst_day_failed_sources", at.dst_day, flows.src.ids, rows, failed)
         add("dst_window_failed_ports", at.dst_window, port, rows, failed)
         add("dst_day_failed_ports", at.dst_day, port, rows, failed)
+
+    def _add_peers(self, fan: UsualFan) -> None:
+        flows, groups = self._flows, self._places.src_port_window
+        peers = groups.distinct(flows.dst.ids)
+        ports = flows.port_hash[flows.port.ids[groups.first]]
+        self._set("src_window_port_peers_excess", np.log1p(peers) - fan.usual(ports), groups)
 
     def _add_rarity(
         self,

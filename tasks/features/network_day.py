@@ -24,7 +24,7 @@ from tasks.features.context import (
     source_rarity,
 )
 from tasks.features.flows import Flows, mix, read_flows
-from tasks.features.grouping import F64, Groups, Index, group, pack
+from tasks.features.grouping import F64, U64, Groups, Index, group, members, pack
 from tasks.features.names import SLICE_ROWS, RowNames
 from tasks.features.network import (
     NetworkFeatures,
@@ -61,12 +61,14 @@ class NetworkDay:
     """Rows whose conversations go into the day's profile."""
     recomputed: dict[str, pl.Series]
     """Features of history's sampled rows that were computed anew on this context."""
+    key_ids: U64
+    pair_ids: U64
+    """Stable ids of each connection and of each pair."""
     names: RowNames
     """The strings of the rows that the profile and the reference rows need."""
 
     def silver(self) -> Iterator[pl.DataFrame]:
         """SILVER, slice by slice, in RAW's row order."""
-        key_id, pair_id = self.flows.key_id, self.flows.pair_id
         frames = pl.scan_parquet(self.raw)
         for start in range(0, len(self.flows), SLICE_ROWS):
             frame = frames.slice(start, SLICE_ROWS).collect()
@@ -74,9 +76,7 @@ class NetworkDay:
             rows = slice(start, start + frame.height)
             yield frame.with_columns(
                 *_seed_columns(),
-                pl.Series("key_id", key_id[rows]),
-                pl.Series("pair_id", pair_id[rows]),
-                *(pl.Series(n, v) for n, v in self.features.at(rows).items()),
+                *self._numbers(rows),
             )
 
     def reference_rows(self, at_most: int) -> pl.DataFrame:
@@ -92,7 +92,7 @@ class NetworkDay:
     def profile(self, seed: int) -> pl.DataFrame:
         """The day's own profile, for later days."""
         talk = self.places.talk
-        pairs = self.names.of(talk.first[np.unique(talk.ids[self.usual])], PAIR_COLUMNS)
+        pairs = self.names.of(talk.first[members(talk.ids, self.usual, len(talk))], PAIR_COLUMNS)
         rows = sample(self.reference, seed)
         peers = self.places.src_port_window.distinct(self.flows.dst.ids)
         reference = self._rows(rows).with_columns(
@@ -107,11 +107,16 @@ class NetworkDay:
 
     def _rows(self, rows: Index) -> pl.DataFrame:
         """Some rows with their names, ids and features."""
-        return self.names.of(rows, ("event_id", *PAIR_COLUMNS)).with_columns(
-            pl.Series("key_id", self.flows.key_id[rows]),
-            pl.Series("pair_id", self.flows.pair_id[rows]),
+        return self.names.of(rows, ("event_id", *PAIR_COLUMNS)).with_columns(*self._numbers(rows))
+
+    def _numbers(self, rows: slice | Index) -> list[pl.Series]:
+        """Ids and features of some rows."""
+        flows = self.flows
+        return [
+            pl.Series("key_id", self.key_ids[flows.key.ids[rows]]),
+            pl.Series("pair_id", self.pair_ids[flows.pair.ids[rows]]),
             *(pl.Series(n, v) for n, v in self.features.at(rows).items()),
-        )
+        ]
 
 
 def network_day(
@@ -176,8 +181,13 @@ def network_day(
         reference=reference,
         usual=usual,
         recomputed=_recomputed(history, rarity, n, volume, fan),
+        key_ids=flows.key_ids(),
+        pair_ids=flows.pair_ids(),
         names=RowNames(
-            raw, reference, flows.port.first, places.talk.first[np.unique(places.talk.ids[usual])]
+            raw,
+            reference,
+            flows.port.first,
+            places.talk.first[members(places.talk.ids, usual, len(places.talk))],
         ),
     )
 

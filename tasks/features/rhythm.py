@@ -49,7 +49,7 @@ def _quantile(ordered: Any, q: Any) -> Any:
     return ordered[below] + (at - below) * (ordered[above] - ordered[below])
 
 
-@nb.njit("f8[:,::1](i8[::1],f8[::1],i8[::1],i8[::1])", cache=True, nogil=True, parallel=True)
+@nb.njit(cache=True, nogil=True, parallel=True)
 def _rhythm(times: Any, sizes: Any, rows: Any, start: Any) -> Any:
     groups = start.shape[0] - 1
     out = np.zeros((4, groups))

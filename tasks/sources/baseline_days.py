@@ -10,9 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.parquet import COMPRESSION_LEVEL
+from tasks.parquet import COMPRESSION_LEVEL, ROW_GROUP
 from tasks.sources.days import within
-from tasks.sources.frame_file import ROW_GROUP
 from tasks.sources.ingestion import Part
 
 

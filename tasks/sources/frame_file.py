@@ -12,8 +12,6 @@ import polars as pl
 
 from tasks.parquet import write_parquet
 
-ROW_GROUP = 122_880
-"""Rows of a row group: what one block of connection lines holds, about."""
 _WAITING = 1
 """Frames that may wait to be written: what is read ahead stays in memory."""
 
@@ -69,7 +67,7 @@ class FrameFile:
             ended = True
 
         try:
-            write_parquet(self.path, frames(), self._schema, row_group_size=ROW_GROUP)
+            write_parquet(self.path, frames(), self._schema)
         except BaseException as failure:  # handed to the thread that appends
             self._failure = failure
         # Whoever appends must not wait for a writer that is gone.
