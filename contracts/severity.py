@@ -16,17 +16,17 @@ SEVERITY_FLOORS: Final[tuple[tuple[str, float], ...]] = (
     ("LOW", LOW_ABOVE),
 )
 """Highest first; a score has the first severity whose floor it exceeds."""
-NORMAL: Final = "INFO"
+INFO: Final = "INFO"
 """Below LOW: nothing to act on by itself, shown where something asks for it."""
 ALERT_FLOOR: Final = 0.40
 """A budget raises no alert at or below this: p is at least 1 % of clean keys there. It lies under
 LOW because with a few hundred reference rows p cannot become much smaller than that."""
-SEVERITIES: Final = (*(name for name, _ in SEVERITY_FLOORS), NORMAL)
+SEVERITIES: Final = (*(name for name, _ in SEVERITY_FLOORS), INFO)
 
 
 def severity_of(ml_score: float) -> str:
     """CRITICAL > .95, HIGH > .85, MEDIUM > .70, LOW > .50, else INFO."""
-    return next((name for name, floor in SEVERITY_FLOORS if ml_score > floor), NORMAL)
+    return next((name for name, floor in SEVERITY_FLOORS if ml_score > floor), INFO)
 
 
 ML_SCORE_DECADES: Final = 5.0

@@ -170,9 +170,13 @@ def _nothing(parameter: str, patterns: str) -> str:
 
 
 def published_profiles(day: date, audit: Connection[Any]) -> tuple[ProfileRef, ...]:
-    """Profiles of the newest generation of the last published days before ``day``."""
+    """Profiles of the newest generation of the last published days before ``day``.
+
+    A batch is no history: somebody tried out logs of any date, from any network.
+    """
     rows = audit.execute(
-        "SELECT DISTINCT ON (day) day, artifacts FROM publications WHERE day < %s"
+        "SELECT DISTINCT ON (day) day, artifacts FROM publications"
+        " WHERE day < %s AND summary->>'day' IS NOT NULL"
         " ORDER BY day DESC, generation DESC LIMIT %s",
         [day, HISTORY_DAYS],
     ).fetchall()

@@ -176,6 +176,7 @@ def _summary(plan: Plan, manifests: Mapping[Stage, Manifest]) -> dict[str, Any]:
     train = manifests["train"]
     location = model_location(plan, train)
     return {
+        "day": plan.day.isoformat() if plan.day else None,
         "figures": {stage: manifest.figures for stage, manifest in manifests.items()},
         "stage_seconds": {
             stage: (manifest.finished - manifest.started).total_seconds()

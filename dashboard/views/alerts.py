@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from contracts.severity import NORMAL, SEVERITIES
+from contracts.severity import INFO, SEVERITIES
 from dashboard.store.records import Publication
 from dashboard.views.components import Column, DataTable
 from dashboard.views.safe import Markup, tag
@@ -28,7 +28,7 @@ COLUMNS: Final = (
 def summary(publication: Publication, alerts: list[dict[str, Any]]) -> Markup:
     """Alerts by severity and by incident, and the threshold that made them."""
     found = Counter(alert["severity"] for alert in alerts)
-    shown = [s for s in SEVERITIES if s != NORMAL or found[s]]
+    shown = [s for s in SEVERITIES if s != INFO or found[s]]
     incidents = len({alert["incident_id"] for alert in alerts})
     threshold = publication.alert_threshold
     return tag(

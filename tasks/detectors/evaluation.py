@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from contracts.events import EVAL_COLUMNS
-from contracts.severity import NORMAL, SEVERITIES, SEVERITY_FLOORS
+from contracts.severity import INFO, SEVERITIES, SEVERITY_FLOORS
 from tasks.detectors.metrics import LABEL_METRICS, alert_metrics, ranking_metrics, share_true
 from tasks.detectors.scoring import DayScores, first_keys
 from tasks.detectors.training import KindModel
@@ -64,7 +64,7 @@ def severity_counts(scores: DayScores) -> dict[str, int]:
     for (name, _), many in zip(SEVERITY_FLOORS, above, strict=True):
         counts[name] = many - taken
         taken = many
-    counts[NORMAL] = len(scores.ml_score) - taken
+    counts[INFO] = len(scores.ml_score) - taken
     return counts
 
 

@@ -21,7 +21,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from contracts.events import SCORED_COLUMNS, SCORED_ROW_GROUP
-from contracts.severity import NORMAL, SEVERITY_FLOORS
+from contracts.severity import INFO, SEVERITY_FLOORS
 from tasks.detectors.slices import slices
 
 Float64 = npt.NDArray[np.float64]
@@ -97,7 +97,7 @@ def severities(ml_score: str) -> pl.Expr:
     chain: Any = pl
     for name, floor in SEVERITY_FLOORS:
         chain = chain.when(pl.col(ml_score) > floor).then(pl.lit(name))
-    named: pl.Expr = chain.otherwise(pl.lit(NORMAL))
+    named: pl.Expr = chain.otherwise(pl.lit(INFO))
     return named
 
 

@@ -141,10 +141,10 @@ def test_parameters_of_the_form_reach_the_plan(servers: Servers) -> None:
     assert parameters.alert_threshold == 0.9
 
 
-def published_days(servers: Servers, *days: date) -> list[Run]:
+def published_days(servers: Servers, *days: date, batch: bool = False) -> list[Run]:
     runs = []
     for day in days:
-        run = Run(servers, day=day)
+        run = Run(servers, day=None if batch else day)
         run.raw_days = {kind: (day.isoformat(), 10) for kind in ("network", "auth")}
         runs.append(run.finish_all())
         publish(servers.hook, run.run_id, SUCCESS)
@@ -168,6 +168,18 @@ def test_history_is_the_newest_generation_of_earlier_days_oldest_first(servers: 
         (8, "network"), (8, "auth"), (9, "network"), (9, "auth"),
     ]  # fmt: skip
     assert planned(servers, input="landing/2030-06-10/*").history == ()
+
+
+def test_a_batch_that_somebody_tried_out_is_no_history(servers: Servers) -> None:
+    landed(servers, "2030-08-10", "conn.log")
+    (day,) = published_days(servers, date(2030, 8, 8))
+    published_days(servers, date(2030, 8, 8), date(2030, 8, 9), batch=True)
+    plan = planned(servers, day="2030-08-10")
+    assert [profile.location for profile in plan.history] == [
+        artifact.location
+        for artifact in day.manifests["transform"].outputs
+        if artifact.role == "profile"
+    ]
 
 
 def test_history_reaches_back_a_fixed_number_of_days(

@@ -14,7 +14,7 @@ import polars as pl
 
 from contracts.events import SCORED_COLUMNS
 from contracts.features import FEATURES
-from contracts.severity import NORMAL, severity_of
+from contracts.severity import INFO, severity_of
 
 DTYPES: dict[str, Any] = {
     "String": pl.String,
@@ -89,7 +89,7 @@ def scored_events(n: int, seed: int = 7, labels: bool = False, day: date = DAY) 
         )  # fmt: skip
 
     rows = pl.concat([events("network", flows), events("auth", logins)])
-    severity = pl.lit(NORMAL)
+    severity = pl.lit(INFO)
     for floor, name in ((0.5, "LOW"), (0.7, "MEDIUM"), (0.85, "HIGH"), (0.95, "CRITICAL")):
         severity = pl.when(pl.col("ml_score") > floor).then(pl.lit(name)).otherwise(severity)
     return (
