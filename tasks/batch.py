@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from contracts.layers import EVAL_BUCKET, STAGES, Stage, plan_key, run_prefix, timestamp_slug
 from contracts.manifest import Manifest
 from contracts.plan import InputFile, Plan, RunParameters
+from tasks.attempt import last_manifests
 from tasks.errors import InputError
-from tasks.stage import last_manifests
 from tasks.storage import FolderStore, Store, open_store, sha256_of
 
 MAXRSS_UNIT_BYTES = 1024

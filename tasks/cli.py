@@ -67,8 +67,8 @@ def _stage_command(stage: Stage) -> None:
         run: Annotated[str, typer.Option("--run", help="URL of the run's folder.")],
         attempt: Annotated[int, typer.Option(min=1, help="Airflow's try number.")] = 1,
     ) -> int:
+        from tasks.attempt import run_stage
         from tasks.logs import configure_logs
-        from tasks.stage import run_stage
 
         configure_logs()
         return run_stage(stage, run, attempt)

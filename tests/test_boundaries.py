@@ -17,10 +17,10 @@ FORBIDDEN = {
     "database": PARTS - {"database", "contracts"} | {"airflow", "panel"},
 }
 INSIDE_TASKS = {
-    "sources": {"features", "detectors", "explanations", "stages", "storage", "stage"},
-    "features": {"sources", "detectors", "explanations", "stages", "storage", "stage"},
-    "detectors": {"sources", "explanations", "stages", "storage", "stage"},
-    "explanations": {"sources", "stages", "storage", "stage"},
+    "sources": {"features", "detectors", "explanations", "stages", "storage", "stage", "attempt"},
+    "features": {"sources", "detectors", "explanations", "stages", "storage", "stage", "attempt"},
+    "detectors": {"sources", "explanations", "stages", "storage", "stage", "attempt"},
+    "explanations": {"sources", "stages", "storage", "stage", "attempt"},
 }
 CONTRACTS_MAY_IMPORT = {"pydantic", "contracts"}
 

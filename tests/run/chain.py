@@ -11,8 +11,8 @@ import polars as pl
 
 from contracts.layers import EVAL_BUCKET, STAGES, Stage, run_prefix
 from contracts.manifest import ArtifactRole, Failure, Manifest
+from tasks.attempt import run_stage
 from tasks.batch import plan_files
-from tasks.stage import run_stage
 from tasks.storage import FolderStore
 
 

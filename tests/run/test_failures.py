@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.attempt import run_stage
 from tasks.cli import main
-from tasks.stage import run_stage
 from tests.run.chain import planned, run_chain
 from tests.run.zeek_lines import answered, conn_log
 
