@@ -19,8 +19,9 @@ SEVERITY_FLOORS: Final[tuple[tuple[str, float], ...]] = (
 INFO: Final = "INFO"
 """Below LOW: nothing to act on by itself, shown where something asks for it."""
 ALERT_FLOOR: Final = 0.40
-"""A budget raises no alert at or below this: p is at least 1 % of clean keys there. It lies under
-LOW because with a few hundred reference rows p cannot become much smaller than that."""
+"""A budget raises no alert at or below this, p being at least 1 % of clean keys there, unless the
+key is more anomalous than every clean key of its kind: with a few dozen reference rows, p cannot
+become small enough to say more."""
 SEVERITIES: Final = (*(name for name, _ in SEVERITY_FLOORS), INFO)
 
 

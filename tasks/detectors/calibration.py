@@ -55,7 +55,9 @@ class Calibration:
 
     def minus_log10_p(self, decision: Float64) -> Float64:
         """−log10 of the share of clean keys at least as anomalous; rises with −``decision``."""
-        anomaly = isolation(decision, self.offset)
+        return self._minus_log10_p(isolation(decision, self.offset))
+
+    def _minus_log10_p(self, anomaly: Float64) -> Float64:
         count, edge = len(self.null), self.edge
         at_least = count - np.searchsorted(self.null, anomaly, side="left")
         beyond = count - np.searchsorted(self.null, edge, side="right")
@@ -66,7 +68,11 @@ class Calibration:
 
     def ml_score(self, decision: Float64) -> Float64:
         """clip(−log10 p / 5, 0, 1) of the decision function of a key's best row."""
-        return np.clip(self.minus_log10_p(decision) / ML_SCORE_DECADES, 0.0, 1.0) + 0.0
+        return self.ml_score_of_isolation(isolation(decision, self.offset))
+
+    def ml_score_of_isolation(self, anomaly: Float64) -> Float64:
+        """The same of an isolation."""
+        return np.clip(self._minus_log10_p(anomaly) / ML_SCORE_DECADES, 0.0, 1.0) + 0.0
 
 
 def isolation(decision: Float64, offset: float) -> Float64:

@@ -21,9 +21,13 @@ _KEY: Final = ("kind", "src_ip", "dst_ip", "protocol", "dst_port", "user", "host
 
 
 def candidates(
-    scored: Path, threshold: float, calibrations: Mapping[str, Calibration]
+    scored: Path,
+    threshold: float,
+    floors: Mapping[str, float],
+    calibrations: Mapping[str, Calibration],
 ) -> pl.DataFrame:
-    """The best row of each key whose ``ml_score`` reaches ``threshold``, most improbable first.
+    """The best row of each key whose ``ml_score`` reaches ``threshold`` and exceeds the floor of
+    its kind, if there is one, most improbable first.
 
     All ``SCORED_COLUMNS`` and ``events`` (rows of the key), ``minus_log10_p``.
     """
@@ -31,7 +35,10 @@ def candidates(
         pl.scan_parquet(scored)
         .select(*_KEY, "anomaly_score", "ml_score")
         .with_row_index("row")
-        .filter(pl.col("ml_score") >= threshold)
+        .filter(
+            pl.col("ml_score") >= threshold,
+            *((pl.col("kind") != kind) | (pl.col("ml_score") > f) for kind, f in floors.items()),
+        )
         .group_by(_KEY)
         .agg(pl.col("row").min(), pl.col("anomaly_score").min(), pl.len().alias("events"))
         .select("row", "kind", "anomaly_score", "events")

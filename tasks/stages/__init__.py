@@ -1,1 +1,1 @@
-"""One module a stage, each thin: read, call pure functions, write. Entered only by tasks.attempt."""
+"""One module a stage, each thin: read, call pure functions, write. Entered by tasks.attempt."""

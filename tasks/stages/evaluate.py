@@ -16,13 +16,13 @@ import polars as pl
 from contracts.events import LABEL_COLUMN
 from contracts.layers import EVAL_BUCKET, EVAL_NAME, SCORED_NAME
 from contracts.plan import RunParameters
-from contracts.severity import ALERT_FLOOR, SEVERITIES
+from contracts.severity import SEVERITIES
 from tasks.detectors.evaluation import day_metrics, histogram, metric_table, severity_counts
 from tasks.detectors.model_files import FAMILY, read_arrays
 from tasks.detectors.ranked_file import ScoredKind, write_ranked
 from tasks.detectors.scoring import DayScores, best_rows, score_day
 from tasks.detectors.slices import row_count, rows_at, slices
-from tasks.detectors.threshold import Candidate, budget_threshold
+from tasks.detectors.threshold import Candidate, alert_floor, budget_threshold
 from tasks.detectors.training import KindModel
 from tasks.errors import InputError, StageError
 from tasks.stage import StageContext, StageOutcome
@@ -53,13 +53,15 @@ def run(context: StageContext) -> StageOutcome:
     if not scored:
         raise InputError("evaluate: the model knows none of the day's kinds; run with retrain on")
 
-    threshold = _threshold(parameters, models, scored, silver)
+    floors = _floors(parameters, models, scored)
+    threshold = _threshold(parameters, floors, models, scored, silver)
     metrics = {
         kind: day_metrics(models[kind], scores, threshold, parameters.alert_budget)
         for kind, scores in scored.items()
     }
     figures: dict[str, Any] = {
         "alert_threshold": threshold,
+        "alert_floors": floors,
         "metrics": metrics,
         "histogram": {kind: histogram(scores) for kind, scores in scored.items()},
         "severity_counts": _total([severity_counts(scores) for scores in scored.values()]),
@@ -109,8 +111,18 @@ def _scores(context: StageContext, kind: str, path: Path, model: KindModel) -> D
     return scores
 
 
+def _floors(
+    parameters: RunParameters, models: dict[str, KindModel], scored: dict[str, DayScores]
+) -> dict[str, float]:
+    """By kind the ml_score that an alert has to exceed; a threshold that the run names has none."""
+    if parameters.alert_threshold is not None:
+        return {}
+    return {kind: alert_floor(models[kind].calibration) for kind in scored}
+
+
 def _threshold(
     parameters: RunParameters,
+    floors: dict[str, float],
     models: dict[str, KindModel],
     scored: dict[str, DayScores],
     silver: dict[str, Path],
@@ -119,7 +131,8 @@ def _threshold(
         return parameters.alert_threshold
     candidates: list[Candidate] = []
     for kind, scores in scored.items():
-        rows = best_rows(scores, ALERT_FLOOR)
+        rows = best_rows(scores, floors[kind])
+        rows = rows[scores.ml_score[rows] > floors[kind]]
         rows = np.sort(rows[np.argsort(scores.best[rows], kind="stable")[:RANKED_KEYS]])
         ends = rows_at(silver[kind], _ENDS[kind], rows)
         unlikely = models[kind].calibration.minus_log10_p(scores.best[rows])
@@ -130,7 +143,7 @@ def _threshold(
             )
         ]
     candidates.sort(key=lambda candidate: -candidate.minus_log10_p)
-    return budget_threshold(candidates, parameters.alert_budget)
+    return budget_threshold(candidates, parameters.alert_budget, min(floors.values()))
 
 
 def _total(counts: list[dict[str, int]]) -> dict[str, int]:

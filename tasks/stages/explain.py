@@ -25,7 +25,8 @@ def run(context: StageContext) -> StageOutcome:
     models = read_arrays(context.fetch(_needed(context, "train", "model_arrays")))
     calibrations = {kind: model.calibration for kind, model in models.items()}
     scored = context.fetch(_needed(context, "evaluate", "scored"))
-    found = candidates(scored, threshold, calibrations)
+    floors = context.manifests["evaluate"].figures["alert_floors"]
+    found = candidates(scored, threshold, floors, calibrations)
     explained: dict[str, Explained] = {}
     for kind, model in models.items():
         events = found.filter(pl.col("kind") == kind)
