@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -89,16 +91,30 @@ def train_kind(
 
 def fitted(rows: Float32, parameters: ForestParameters) -> tuple[IsolationForest, Float32]:
     """A forest on ``rows`` (NaN where not measurable) lifted to their floor, and the floor."""
-    from sklearn.ensemble import IsolationForest
-
     floor = floor_of(rows)
-    estimator = IsolationForest(
+    estimator = _isolation_forest()(
         n_estimators=parameters.n_estimators,
         max_samples=min(TREE_ROWS, len(rows)),
         contamination=parameters.contamination,
         random_state=parameters.random_state,
     )
     return estimator.fit(lifted(rows, floor)), floor
+
+
+@functools.cache
+def _isolation_forest() -> type[IsolationForest]:
+    """scikit-learn's class, without pandas: scikit-learn imports it wherever it is installed, for
+    frames that it never gets here, and that is a third of the import's time."""
+    absent = "pandas" not in sys.modules
+    if absent:
+        sys.modules["pandas"] = None  # type: ignore[assignment]  # "not installed" to the import
+    try:
+        from sklearn.ensemble import IsolationForest
+    finally:
+        if absent:
+            del sys.modules["pandas"]
+    forest: type[IsolationForest] = IsolationForest
+    return forest
 
 
 def matrix_of(frame: pl.DataFrame, features: tuple[str, ...]) -> Float32:
