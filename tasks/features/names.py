@@ -11,7 +11,7 @@ from tasks.features.flows import first_service
 from tasks.features.grouping import Bool, Index
 from tasks.parquet import ROW_GROUP
 
-SLICE_ROWS = 2 * ROW_GROUP
+SLICE_ROWS = ROW_GROUP
 """Rows of RAW that are in memory at a time: bounds memory, not results."""
 COLUMNS = ("event_id", "src_ip", "dst_ip", "protocol", "dst_port", "service", "conn_state")
 
