@@ -11,6 +11,7 @@ import pytest
 
 from contracts.layers import BUCKETS, EVAL_BUCKET, RAW_BUCKET, run_slug
 from contracts.severity import SEVERITIES
+from tests.run.chain import run_chain
 from tests.system import PublishedRun, RunningSystem
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
@@ -150,3 +151,20 @@ def test_nothing_listens_beyond_loopback_and_both_addresses_answer(
     assert listening == {"127.0.0.1"}
     assert httpx.get(f"{running_system.system.app_url}/health").is_success
     assert httpx.get(f"{running_system.system.airflow_url}/api/v2/version").is_success
+
+
+def test_the_dag_gives_bit_for_bit_what_the_command_line_gives(
+    published_run: PublishedRun, running_system: RunningSystem, tmp_path: Path
+) -> None:
+    ((artifacts,),) = running_system.rows(
+        "SELECT artifacts FROM publications WHERE run_id = %s AND generation ="
+        " (SELECT min(generation) FROM publications WHERE run_id = %s)",
+        published_run.run_id,
+        published_run.run_id,
+    )
+    assert isinstance(artifacts, list)
+    chain = run_chain(tmp_path / "store", [published_run.auth_log, published_run.conn_log])
+    alone = [a for stage in chain.codes for a in chain.manifest(stage).outputs]
+    assert [(a["role"], a["kind"], a["sha256"]) for a in artifacts] == [
+        (a.role, a.kind, a.sha256) for a in alone
+    ]
