@@ -23,6 +23,7 @@ from polars.io.plugins import register_io_source
 from contracts.events import SCORED_COLUMNS, SCORED_ROW_GROUP
 from contracts.severity import INFO, SEVERITY_FLOORS
 from tasks.detectors.slices import slices
+from tasks.parquet import polars_type
 
 Float64 = npt.NDArray[np.float64]
 Result = TypeVar("Result")
@@ -33,16 +34,7 @@ AT_ONCE: Final = 2
 """Slices and buckets that are worked on at the same time."""
 _RANK: Final = "rank"
 
-DTYPES: Final[dict[str, pl.DataType]] = {
-    "String": pl.String(),
-    "Float64": pl.Float64(),
-    "Int64": pl.Int64(),
-    "UInt16": pl.UInt16(),
-    "Datetime(us, UTC)": pl.Datetime("us", "UTC"),
-}
-"""Polars types of the names that ``contracts.events`` uses for results."""
-
-SCORED_SCHEMA: Final = pl.Schema({name: DTYPES[kind] for name, kind in SCORED_COLUMNS.items()})
+SCORED_SCHEMA: Final = pl.Schema({name: polars_type(kind) for name, kind in SCORED_COLUMNS.items()})
 
 
 @dataclass(frozen=True)

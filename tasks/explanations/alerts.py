@@ -12,17 +12,17 @@ import polars as pl
 
 from contracts.events import ALERT_COLUMNS, EXPLANATION_COLUMNS
 from contracts.features import FEATURE_BY_NAME
-from tasks.detectors.ranked_file import DTYPES
 from tasks.detectors.training import KindModel
 from tasks.explanations.incidents import Finding, RankedFinding, identifier, ranked
 from tasks.explanations.reasons import Reasons
 from tasks.explanations.sentences import plain_sentence, sentence
+from tasks.parquet import polars_type
 
 DETECTOR: Final = "isoforest"
 METHOD: Final = "shap"
-ALERT_SCHEMA: Final = pl.Schema({name: DTYPES[kind] for name, kind in ALERT_COLUMNS.items()})
+ALERT_SCHEMA: Final = pl.Schema({name: polars_type(kind) for name, kind in ALERT_COLUMNS.items()})
 EXPLANATION_SCHEMA: Final = pl.Schema(
-    {name: DTYPES[kind] for name, kind in EXPLANATION_COLUMNS.items()}
+    {name: polars_type(kind) for name, kind in EXPLANATION_COLUMNS.items()}
 )
 
 

@@ -18,11 +18,9 @@ from contracts.events import REFERENCE_COLUMNS
 from contracts.features import FEATURE_COLUMNS
 from tasks.features.auth_context import AuthContext, context_features, context_of, logins_by_pair
 from tasks.features.flows import day_blocks, mix
-from tasks.features.grouping import Index, group, least_by_group
-from tasks.features.profile import REFERENCE_ROWS, sample
+from tasks.features.grouping import Index, group
+from tasks.features.reference import MIN_REFERENCE_ROWS, filled_up, one_a_key, sample
 
-MIN_REFERENCE_ROWS = 50
-"""A cold start with fewer successful (user, source, host) takes further logins as reference."""
 SHARE_FROM_FAILURES = 3
 """One or two mistyped passwords make no share worth telling."""
 SUCCESS_AFTER_FAILURES = 3
@@ -60,7 +58,7 @@ class AuthDay:
     def profile(self, seed: int) -> pl.DataFrame:
         """The day's own profile: successful logins by (user, source), and reference rows."""
         usual = self.logins[np.sort(self.reference)]
-        rows = self.logins[sample(self.reference, seed, REFERENCE_ROWS)].select(
+        rows = self.logins[sample(self.reference, seed)].select(
             "event_id", "timestamp", "user", "src_ip", "key_id", "pair_id", *FEATURE_COLUMNS["auth"]
         )
         tables = {"pair": logins_by_pair(usual), "reference": rows}
@@ -117,14 +115,9 @@ def _reference(logins: pl.DataFrame, seed: int, *, clean: bool, alone: bool) -> 
         return everything
     success = np.flatnonzero(~logins["failed"].to_numpy())
     key = group(mix(logins["key_id"].to_numpy(), logins["block"].cast(pl.UInt64).to_numpy()))
-    priority = random.random(len(success))
-    best = least_by_group(key.ids[success], len(key), priority)
-    best = best[best >= 0]
-    chosen: Index = success[best[np.argsort(priority[best], kind="stable")]]
+    chosen = one_a_key(key, success, random)
     if alone and len(chosen) < MIN_REFERENCE_ROWS:
-        candidates = np.concatenate([chosen, random.permutation(success), everything])
-        _, at = np.unique(candidates, return_index=True)
-        chosen = candidates[np.sort(at)][:MIN_REFERENCE_ROWS]
+        chosen = filled_up(chosen, random.permutation(success), everything)
     return chosen
 
 

@@ -11,10 +11,8 @@ import polars as pl
 
 from contracts.events import KEY_COLUMNS, SEED_COLUMNS
 from contracts.features import FEATURE_COLUMNS
+from tasks.features.reference import REFERENCE_ROWS
 from tasks.parquet import polars_type, write_parquet
-
-TODAY_REFERENCE_ROWS = 50_000
-"""Most reference rows that the run's own day gives to its model."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def transform_day(
     today = compute(raw, day, history, window_minutes, seed, clean=False)
     silver = folder / f"silver_{kind}.parquet"
     write_parquet(silver, today.silver(), _silver_schema(kind, raw))
-    reference = today.reference_rows(TODAY_REFERENCE_ROWS)
+    reference = today.reference_rows(REFERENCE_ROWS)
     profile = today.profile(seed)
     files = DayFiles(
         silver=silver,

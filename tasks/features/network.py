@@ -28,13 +28,13 @@ from tasks.features.grouping import (
     Groups,
     Index,
     group,
-    least_by_group,
     log1p,
     median_by_group,
     pack,
     rows_by_group,
     together,
 )
+from tasks.features.reference import one_a_key
 from tasks.features.rhythm import MIN_FLOWS, rhythm_of
 
 F32 = NDArray[np.float32]
@@ -95,12 +95,8 @@ def one_completed_per_connection(flows: Flows, seed: int) -> Index:
 
     What a burst can add to "normal" is one flow a connection, however often it repeats.
     """
-    rows = np.flatnonzero(flows.completed)
-    priority = np.random.default_rng(seed).random(len(rows))
-    best = least_by_group(flows.key.ids[rows], len(flows.key), priority)
-    best = best[best >= 0]
-    chosen: Index = rows[best[np.argsort(priority[best], kind="stable")]]
-    return chosen
+    random = np.random.default_rng(seed)
+    return one_a_key(flows.key, np.flatnonzero(flows.completed), random)
 
 
 class NetworkFeatures:

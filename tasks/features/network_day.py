@@ -34,10 +34,9 @@ from tasks.features.network import (
     places_of,
     volume_z,
 )
-from tasks.features.profile import PAIR_COLUMNS, History, network_profile, read_history, sample
+from tasks.features.profile import PAIR_COLUMNS, History, network_profile, read_history
+from tasks.features.reference import MIN_REFERENCE_ROWS, filled_up, sample
 
-MIN_REFERENCE_ROWS = 50
-"""A cold start with fewer completed connections than this takes further flows as reference."""
 RECOMPUTED = (
     "port_rarity", "service_rarity", "service_state_rarity", "state_rarity",
     "dst_source_rarity", "port_source_rarity", "flow_bytes_out_z", "src_window_port_peers_excess",
@@ -230,10 +229,7 @@ def _filled_up(flows: Flows, reference: Index, seed: int) -> Index:
     completed = np.flatnonzero(flows.completed)
     others = flows.key.first
     order = np.random.default_rng(seed).permutation
-    candidates = np.concatenate([reference, order(completed), order(others)])
-    _, at = np.unique(candidates, return_index=True)
-    distinct = candidates[np.sort(at)]
-    return distinct[:MIN_REFERENCE_ROWS]
+    return filled_up(reference, order(completed), order(others))
 
 
 def _seed_columns() -> list[pl.Expr]:

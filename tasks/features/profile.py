@@ -20,8 +20,6 @@ from tasks.features.context import Conversations
 from tasks.features.flows import mix
 from tasks.features.grouping import F64, U64, Index
 
-REFERENCE_ROWS = 50_000
-"""Most reference rows that one day gives (design §2)."""
 PAIR_COLUMNS = ("src_ip", "dst_ip", "protocol", "dst_port", "service", "conn_state")
 STRINGS = ("src_ip", "dst_ip", "protocol", "service", "conn_state")
 
@@ -131,11 +129,3 @@ def _conversations(frame: pl.DataFrame) -> Conversations:
         service=hashed["service_hash"].to_numpy(),
         state=hashed["conn_state_hash"].to_numpy(),
     )
-
-
-def sample(rows: Index, seed: int, at_most: int = REFERENCE_ROWS) -> Index:
-    """A seeded sample of rows, in row order; all of them where they are few enough."""
-    if len(rows) <= at_most:
-        return np.sort(rows)
-    chosen = np.random.default_rng(seed).choice(len(rows), at_most, replace=False)
-    return np.sort(rows[chosen])
